@@ -1,0 +1,75 @@
+"""Hostile text on its way out: one function per sink, and no other way to reach it.
+
+Log lines, titles, names and parameters are written by strangers. Each function makes text inert for one sink and keeps
+it readable as it was written: control characters are shown as symbols, direction marks and zero-width characters as their code
+point, nothing is dropped in silence.
+"""
+
+from __future__ import annotations
+
+import html as _html
+import re
+import unicodedata
+
+_CONTROL = {code: chr(0x2400 + code) for code in range(32)} | {0x7F: "\u2421"}
+_INVISIBLE = re.compile("[\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+                        "\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\uffff\ud800-\udfff\U000e0000-\U000e0fff]")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&:@^=/])")
+_WINDOWS_DEVICES = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
+
+
+def visible(text: object, keep: str = "") -> str:
+    """Text with every control, direction and zero-width character made visible; those in ``keep`` stay."""
+    table = {code: mark for code, mark in _CONTROL.items() if chr(code) not in keep}
+    return _INVISIBLE.sub(lambda m: f"‹U+{ord(m[0]):04X}›", str(text).translate(table))
+
+
+def clip(text: str, limit: int) -> str:
+    """Text of at most ``limit`` characters; what was cut is told by its size."""
+    return text if len(text) <= limit else f"{text[:limit]}… [{len(text) - limit:,} more characters]"
+
+
+def html(text: object, limit: int = 4000) -> str:
+    """Text for HTML, as element content or attribute value."""
+    return _html.escape(clip(visible(text, keep="\n\t"), limit), quote=True)
+
+
+def markdown(text: object, limit: int = 4000) -> str:
+    """Text for Markdown prose or a table cell: one line, every mark that could be syntax made a character reference.
+
+    Links, mentions, images, raw HTML and mathematics in the text stay text in CommonMark, GitHub and Jupyter.
+    """
+    flat = clip(visible(text, keep="\n").replace("\n", " ⏎ "), limit)
+    return _MARKDOWN.sub(lambda m: f"&#{ord(m[0])};", flat)
+
+
+def csv_cell(text: object) -> str:
+    """Text for one CSV field that a spreadsheet will not run: a leading formula mark is quoted with an apostrophe."""
+    value = visible(text, keep="\n\t")
+    if re.match(r"\s*[=+\-@\t\r|%]", value) and not re.fullmatch(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", value):
+        return "'" + value
+    return value
+
+
+def figure(text: object, limit: int = 120) -> str:
+    """Text for a matplotlib title, label or tick: one line, no mathematics."""
+    return clip(visible(str(text).replace("\n", " ")), limit).replace("\\", "\\\\" if "$" in str(text) else "\\").replace("$", r"\$")
+
+
+def terminal(text: object, limit: int = 4000) -> str:
+    """Text for a terminal: one line, no escape sequences."""
+    return clip(visible(text, keep="\t").replace("\t", " "), limit)
+
+
+def file_name(text: object, limit: int = 80) -> str:
+    """A safe file or folder name out of any text: lower case letters, digits, dot and hyphen; never empty."""
+    plain = unicodedata.normalize("NFKD", str(text)).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9.]+", "-", plain)
+    name = re.sub(r"\.{2,}", ".", name).strip("-.")[:limit].strip("-.")
+    return f"{name or 'untitled'}-x" if not name or name.split(".")[0] in _WINDOWS_DEVICES else name
+
+
+def chat(text: object, limit: int = 3000) -> str:
+    """Text for a chat message: mentions and links in it stay text (Slack's three escapes, and a split ``@``)."""
+    flat = clip(visible(text, keep="\n"), limit)
+    return flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\u2060")
