@@ -1,0 +1,33 @@
+# demo, test, bench, lint: each makes the virtual environment first, once; a second call installs nothing.
+# PYTHON chooses the interpreter (3.11, 3.12 or 3.13); VENV the folder.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test bench lint clean
+.DEFAULT_GOAL := demo
+
+demo: $(STAMP)
+	@$(BIN)/incidentnb demo demo
+
+test: $(STAMP)
+	@echo "running the tests (a dot each, a minute or a few in all) …"
+	@$(BIN)/python -m pytest
+
+bench: $(STAMP)
+	@$(BIN)/python -m tests.bench
+
+lint: $(STAMP)
+	@$(BIN)/ruff check . && echo "lint: nothing to say"
+
+$(STAMP): pyproject.toml $(wildcard templates/incidentnb/*)
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found (name one: make PYTHON=/path/to/python3.12)" >&2; exit 2; }
+	@echo "making $(VENV) with $$($(PYTHON) --version) and installing what the project needs (a minute or two, once) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) demo build dist

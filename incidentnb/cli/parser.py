@@ -1,0 +1,217 @@
+"""Words in: the verbs and their options, and one-line complaints with the nearest word where one is misspelt."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import NoReturn
+
+from incidentnb.exceptions import InputError
+
+STATES = ("proposed", "testing", "supported", "refuted", "inconclusive")
+MILESTONES = ("started", "detected", "acknowledged", "mitigated", "resolved")
+EXPORTS = ("html", "md")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with this project's manners: no abbreviations, errors as ``InputError``."""
+
+    def __init__(self, *args, **kwargs):
+        kwargs.setdefault("allow_abbrev", False)
+        super().__init__(*args, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        where, what, do = self.prog.removeprefix("incidentnb ").strip(), message, f"{self.prog} --help"
+        if found := re.match(r"arguments? ([^:]+): (.*)", message, re.DOTALL):
+            where, what = found[1], found[2]
+        if found := re.match(r"invalid choice: '?(.*?)'? \(choose from (.*)\)$", what):
+            choices = [c.strip(" '\"") for c in found[2].split(",")]
+            what, do = f"'{found[1]}' is none of {', '.join(choices)}", nearest(found[1], choices) or do
+        elif found := re.match(r"the following arguments are required: (.*)", what):
+            what = f"{found[1]} is missing"
+            if found[1] == "PATH":
+                do = "the log files come first, before --changes and --repo"
+        raise InputError(where, what, do)
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """``did you mean X?`` for the nearest word, or nothing."""
+    found = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.5)
+    return f"did you mean {found[0]}?" if found else ""
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The verb and its options out of a command line.
+
+    Raises:
+        InputError: an unknown verb or option (with the nearest one), a missing or wrong value.
+    """
+    parser = build()
+    verbs = verb_parsers(parser)
+    if not words:
+        parser.print_help()
+        raise SystemExit(0)
+    if not words[0].startswith("-") and words[0] not in verbs:
+        raise InputError(words[0], "no such verb", nearest(words[0], list(verbs)) or "incidentnb --help lists them")
+    args, extra = parser.parse_known_args(list(words))
+    if extra:
+        options = [o for action in verbs[args.verb]._actions for o in action.option_strings]
+        if extra[0].startswith("-"):
+            raise InputError(extra[0], f"{args.verb} has no such option",
+                             nearest(extra[0].split("=")[0], options) or f"incidentnb {args.verb} --help")
+        raise InputError(args.verb, f"one word too many: {extra[0]}", "put a text of several words in quotes")
+    return args
+
+
+def verb_parsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Verb → its parser."""
+    action = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(action.choices)
+
+
+def build() -> Parser:
+    """The whole command line."""
+    parser = Parser(prog="incidentnb", description="From the first alert to the appendix of the postmortem: answers from logs "
+                    "and changes, a record of the incident, an executed notebook of both.",
+                    epilog="[INCIDENT] is the folder you stand in, else the newest open one. Exit codes: 0 done, 2 bad input, "
+                    "3 done in part, 4 refused.")
+    parser.add_argument("--version", action="version", version=f"incidentnb {version('incidentnb')}",
+                        help="print the version and leave")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")
+
+    def verb(name: str, says: str, *more: Callable[[Parser], object], json: bool = True) -> Parser:
+        made = verbs.add_parser(name, help=says, description=says[0].upper() + says[1:] + ".")
+        for add in more:
+            add(made)
+        if json:
+            made.add_argument("--json", action="store_true", help="print JSON for programs instead of text for people")
+        return made
+
+    _verbs_of_practice(verb)
+    _verbs_of_analysis(verb)
+    _verbs_of_an_incident(verb)
+    _verbs_of_the_record(verb)
+    return parser
+
+
+def _verbs_of_practice(verb) -> None:
+    verb("demo", "make an example incident, record it as a responder would, execute its notebooks and export the appendix",
+         json=False).add_argument("dir", metavar="DIR", nargs="?", default="demo", help="folder to make it in (default: demo)")
+    drill = verb("drill", "make an incident to practise on, or show the answer of one and how the responder did")
+    drill.add_argument("dir", metavar="DIR", nargs="?", default="drill", help="folder to make it in (default: drill)")
+    drill.add_argument("--seed", type=int, metavar="N", help="the same number makes the same incident")
+    drill.add_argument("--kind", metavar="KIND", help="what went wrong (by default the seed decides)")
+    drill.add_argument("--answer", metavar="DIR", help="the answer of the drill in DIR, and how the incident opened there did")
+
+
+def _verbs_of_analysis(verb) -> None:
+    triage = verb("triage", "the whole answer from logs, no incident needed: when, what, who, what changed", _paths, _reading)
+    _changes(triage)
+    onset = verb("onset", "when it began and ended, from logs or from a CSV with time and failing,total or one value column",
+                 _paths, _reading)
+    onset.set_defaults(needs="onset")
+    scope = verb("scope", "everyone or which subset, from logs or from a CSV with time, failing, total and attribute columns",
+                 _paths, _reading)
+    scope.add_argument("--onset", metavar="TIME", help="when it began (needed for a CSV; by default found in logs)")
+    scope.add_argument("--end", metavar="TIME", help="when it ended (by default it is still going on)")
+    patterns = verb("patterns", "the message patterns in logs, and which are new", _paths, _reading)
+    patterns.add_argument("--assign", metavar="OUT.csv", help="write line,pattern for every record")
+    formats = verb("formats", "what it reads; with PATH what each file is, line counts, zone and how it is known", _reading)
+    formats.add_argument("paths", metavar="PATH", nargs="*", help="log files, folders, globs, or - for stdin")
+    verb("redact", "the text of a file with secrets hidden", json=False).add_argument(
+        "file", metavar="FILE", help="a text file, or - for stdin")
+
+
+def _verbs_of_an_incident(verb) -> None:
+    made = verb("open", "make the incident folder, read the evidence, execute the first investigation", _reading)
+    made.add_argument("title", metavar="TITLE", nargs="+", help="what is wrong, in a few words")
+    made.add_argument("--severity", metavar="SEV", required=True, help="SEV-1, SEV-2, SEV-3 or SEV-4")
+    made.add_argument("--logs", metavar="PATH", nargs="+", action="extend", default=[], help="log files, folders, globs")
+    _changes(made)
+    made.add_argument("--ic", metavar="NAME", help="the incident commander")
+    made.add_argument("--at", metavar="TIME", help="when it was opened (default: now)")
+    made.add_argument("--in", dest="parent", metavar="DIR", default=".", help="where to make the folder (default: here)")
+    investigate = verb("investigate", "read what is new and execute the investigation notebook", _incident)
+    investigate.add_argument("--watch", metavar="SECONDS", type=float, help="again whenever the logs have grown, looking this often")
+    verb("lab", "JupyterLab on a working copy of the investigation notebook", _incident, json=False).add_argument(
+        "--no-browser", action="store_true", help="print the address, open no browser")
+    verb("status", "duties done, due and late, clocks, open hypotheses, the next promised update", _incident)
+    verb("resolve", "prove recovery from the data with the resolution notebook, or say why it cannot", _incident)
+    replay = verb("replay", "execute the notebook with only what was known at a time", _incident)
+    replay.add_argument("--as-of", metavar="TIME", required=True, help="nothing recorded or logged later is seen")
+    verb("export", "the appendix: the last executed notebook as one file that opens anywhere", _incident).add_argument(
+        "--to", metavar="KINDS", default="html", help=f"one or more of {', '.join(EXPORTS)}, with commas (default: html)")
+    verb("verify", "check the journal's chain and the evidence against their digests", _incident)
+
+
+def _verbs_of_the_record(verb) -> None:
+    verb("note", "record an observation", _text, _entry)
+    hypothesis = verb("hypothesis", "record what might be the cause", _text, _entry)
+    hypothesis.add_argument("--because", metavar="TEXT", help="what makes one think so")
+    hypothesis.add_argument("--predicts", metavar="TEXT", help="what one would see if it were true")
+    hypothesis.add_argument("--disproof", metavar="TEXT", help="what would disprove it")
+    evidence = verb("evidence", "record evidence for or against a hypothesis", _hypothesis, _text, _entry)
+    side = evidence.add_mutually_exclusive_group(required=True)
+    side.add_argument("--for", dest="side", action="store_const", const="for", help="it speaks for the hypothesis")
+    side.add_argument("--against", dest="side", action="store_const", const="against", help="it speaks against it")
+    evidence.add_argument("--source", metavar="REF", help="where it is: file:line, a link, a finding")
+    verdict = verb("verdict", "record what became of a hypothesis", _hypothesis, _entry)
+    verdict.add_argument("state", metavar="STATE", choices=STATES, help=", ".join(STATES))
+    verdict.add_argument("--because", metavar="TEXT", help="why")
+    mitigate = verb("mitigate", "record a mitigation that was done", _text, _entry)
+    mitigate.add_argument("--expect", metavar="TEXT", help="what it should do to the error rate")
+    mitigate.add_argument("--undo", metavar="TEXT", help="how to undo it")
+    verb("decide", "record a decision", _text, _entry).add_argument("--because", metavar="TEXT", help="why")
+    severity = verb("severity", "record a change of severity", _entry)
+    severity.add_argument("severity", metavar="SEV", help="SEV-1, SEV-2, SEV-3 or SEV-4")
+    severity.add_argument("--because", metavar="TEXT", help="why")
+    role = verb("role", "record who takes a role", _entry)
+    role.add_argument("role", metavar="ROLE", help="ic, scribe, communications or another role")
+    role.add_argument("name", metavar="NAME", help="who takes it")
+    milestone = verb("milestone", "record when it started, was detected, acknowledged, mitigated or resolved", _entry)
+    milestone.add_argument("name", metavar="MILESTONE", choices=MILESTONES, help=", ".join(MILESTONES))
+    post = verb("post", "record an update that was posted", _text, _entry)
+    post.add_argument("--to", metavar="WHERE", default="channel", help="channel, status page, stakeholders … (default: channel)")
+    post.add_argument("--next", metavar="TIME", help="when the next update was promised: a time, or a length such as 10m")
+    action = verb("action", "record an action item", _text, _entry)
+    action.add_argument("--owner", metavar="NAME", help="who does it")
+    action.add_argument("--due", metavar="DATE", help="by when, YYYY-MM-DD")
+
+
+def _paths(made: Parser) -> None:
+    made.add_argument("paths", metavar="PATH", nargs="+", help="log files, folders, globs, or - for stdin")
+
+
+def _reading(made: Parser) -> None:
+    made.add_argument("--format", metavar="NAME", help="read the logs as this format (see incidentnb formats)")
+    made.add_argument("--zone", metavar="ZONE", help="zone of times that have none, e.g. Europe/Berlin")
+    made.add_argument("--year", metavar="YEAR", type=int, help="year of dates that have none")
+    made.add_argument("--formats", metavar="DIR", help="a folder of your own log formats")
+
+
+def _changes(made: Parser) -> None:
+    made.add_argument("--changes", metavar="FILE", nargs="+", action="extend", default=[],
+                      help="deploys, flags and other changes as JSON lines or CSV")
+    made.add_argument("--repo", metavar="DIR", nargs="+", action="extend", default=[], help="git checkouts to look for commits in")
+
+
+def _incident(made: Parser) -> None:
+    made.add_argument("given", metavar="INCIDENT", nargs="?", help="the incident's folder")
+    made.add_argument("--incident", metavar="DIR", help="the same, as an option")
+
+
+def _entry(made: Parser) -> None:
+    made.add_argument("--at", metavar="TIME", help="when it happened: 14:03, '10 minutes ago', ISO 8601 (default: now)")
+    made.add_argument("--by", metavar="NAME", help="who says so (default: you)")
+    made.add_argument("--incident", metavar="DIR", help="the incident's folder")
+
+
+def _hypothesis(made: Parser) -> None:
+    made.add_argument("hypothesis", metavar="ID", help="the hypothesis, e.g. H1")
+
+
+def _text(made: Parser) -> None:
+    made.add_argument("text", metavar="TEXT", nargs="+", help="in your words")
