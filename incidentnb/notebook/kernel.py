@@ -1,0 +1,53 @@
+"""A kernel of this very interpreter: private, without network ports, warm by the time it is wanted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# What the stock notebooks import anyway; loaded while the executing process is still busy with papermill or with reading logs.
+_WARM = "for _ in ('incidentnb.case', 'duckdb', 'pandas', 'matplotlib.pyplot'): __import__(_)"
+_LONGEST_BASE = 60  # a socket's whole path has room for 107 bytes
+
+
+@contextlib.contextmanager
+def warm_kernel(cwd: Path | None = None) -> Iterator[Any]:
+    """A kernel of this very interpreter, started now, so that it is warm when ``execute`` wants it; stopped at the end.
+
+    It needs no installed kernelspec, talks over sockets in a private folder (no network port), keeps no history and reads no
+    start-up files of the user.
+
+    Args:
+        cwd: the folder that it runs in; by default the current one.
+    """
+    import shutil
+    import tempfile
+
+    from ipykernel.kernelspec import write_kernel_spec
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from jupyter_core.utils import run_sync
+
+    base = tempfile.gettempdir()
+    private = Path(tempfile.mkdtemp(prefix="incidentnb-", dir=base if len(os.fsencode(base)) < _LONGEST_BASE else "/tmp"))
+    clients: list[Any] = []
+    try:
+        write_kernel_spec(private / "kernels" / "python3")
+        manager = AsyncKernelManager(kernel_name="python3", transport="ipc", connection_file=str(private / "k.json"),
+                                     kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(private / "kernels")]))
+        make_client = manager.client
+        manager.client = lambda **how: clients.append(make_client(**how)) or clients[-1]  # papermill leaves its client open
+        own = {"IPYTHONDIR": str(private / "ipython"), "JUPYTER_RUNTIME_DIR": str(private)}
+        run_sync(manager.start_kernel)(cwd=str(cwd or Path.cwd()), env={**os.environ, **own}, extra_arguments=[
+            "--HistoryManager.hist_file=:memory:", f"--IPKernelApp.exec_lines={_WARM}"])
+        try:
+            yield manager
+        finally:
+            for client in clients:
+                client.stop_channels()
+            run_sync(manager.shutdown_kernel)(now=True)
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
