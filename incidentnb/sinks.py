@@ -52,8 +52,13 @@ def csv_cell(text: object) -> str:
 
 
 def figure(text: object, limit: int = 120) -> str:
-    """Text for a matplotlib title, label or tick: one line, no mathematics."""
-    return clip(visible(str(text).replace("\n", " ")), limit).replace("\\", "\\\\" if "$" in str(text) else "\\").replace("$", r"\$")
+    """Text for a matplotlib title, label or tick: one line, no mathematics, control characters by their code point.
+
+    matplotlib reads a backslash before a dollar as a dollar, and nothing else in a text without an unescaped one; its font has no
+    pictures for control characters.
+    """
+    flat = re.sub("[\x00-\x1f\x7f]", lambda m: " " if m[0] in "\n\t" else f"‹U+{ord(m[0]):04X}›", str(text))
+    return clip(visible(flat), limit).replace("$", r"\$")
 
 
 def terminal(text: object, limit: int = 4000) -> str:
