@@ -1,0 +1,301 @@
+"""From the fields of a format to the columns of the log table: levels, routes, statuses, durations, and everything else by its name."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from incidentnb.evidence.formats import UNITS_MS, Format
+from incidentnb.evidence.stamps import Clock, plausible
+from incidentnb.evidence.table import COLUMNS
+
+LEVELS = {name: canonical for canonical, names in {
+    "TRACE": "trace trc finest verbose vrb silly t v debug5 debug4 debug3 spam",
+    "DEBUG": "debug dbg dbug d fine finer debug1 debug2",
+    "INFO": "info inf i information informational log stats default config success http",
+    "NOTICE": "notice note n",
+    "WARN": "warn warning wrn w warni",
+    "ERROR": "error err eror erro e severe fail failed failure",
+    "FATAL": "fatal ftl f critical crit crt c panic dpanic emerg emergency alert a",
+}.items() for name in names.split()}
+MOST_FIELDS = 200  # more distinct extra fields than this are ids used as keys, not columns
+_KINDS = {"TIMESTAMP": pa.timestamp("us"), "VARCHAR": pa.string(), "SMALLINT": pa.int16(), "DOUBLE": pa.float64(), "BIGINT": pa.int64()}
+
+_SEGMENT = re.compile(
+    r"(?<=/)(?:\d+(?:[.,:_-]\d+)*"  # 42, 2026-11-23, 1.2.3
+    r"|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"  # a UUID
+    r"|(?=[a-fA-F]*[0-9])[0-9a-fA-F]{8,}"  # hexadecimal
+    r"|[A-Za-z]{1,12}[-_:]?[0-9]{3,}[0-9A-Za-z-]*"  # ord-12345, u123
+    r"|(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16,}"  # a long token with digits
+    r"|[^/@]{1,64}@[^/]{1,64}"  # a mail address
+    r"|[^/]{65,})(?=/|$)")
+_DURATION = re.compile(r"(-?\d+(?:\.\d+)?)\s*(ns|us|µs|μs|micros?|microseconds?|ms|msecs?|millis|milliseconds?|s|sec|secs|seconds?|m|min|h)?",
+                       re.IGNORECASE)
+_SCALE = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "μs": 1e-3, "micro": 1e-3, "micros": 1e-3, "microsecond": 1e-3, "microseconds": 1e-3,
+          "ms": 1.0, "msec": 1.0, "msecs": 1.0, "millis": 1.0, "millisecond": 1.0, "milliseconds": 1.0, "s": 1e3, "sec": 1e3,
+          "secs": 1e3, "second": 1e3, "seconds": 1e3, "m": 6e4, "min": 6e4, "h": 3.6e6}
+_ADDRESS_PORT = re.compile(r"^\[?([0-9a-fA-F:.]+?)\]?:\d{1,5}$")
+
+
+def route_of(path: str) -> str:
+    """The path with its ids folded and its query dropped: ``/orders/123?x=1`` → ``/orders/{id}``."""
+    if "://" in path[:12]:
+        path = "/" + path.split("://", 1)[1].partition("/")[2]
+    path = path.partition("?")[0].partition("#")[0].partition(";")[0]
+    return _SEGMENT.sub("{id}", path)[:200] or "/"
+
+
+def level_of(written: str, own: dict[str, str]) -> str | None:
+    """The canonical level of one as written; ``None`` where it is none."""
+    word = written.strip().strip("[]<>:").lower()
+    return own.get(word) or LEVELS.get(word) or LEVELS.get(word.rstrip("0123456789"))
+
+
+def duration_ms(value, scale: float) -> float | None:
+    """A duration in milliseconds; a scale of 0 means that the unit stands in the value (Go writes ``1m2.5s``)."""
+    if value is None or value == "":
+        return None
+    try:
+        if scale:
+            number = float(value) * scale
+            return number if number == number and abs(number) != float("inf") else None
+        parts = _DURATION.findall(str(value).strip())
+        return sum(float(n) * _SCALE.get(unit.lower(), 1.0) for n, unit in parts) if parts else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def text_of(value) -> str | None:
+    """Any scalar as the text of an extra column; missing, empty and not-a-scalar are ``None``."""
+    if value is None or value == "":
+        return None
+    if type(value) is str:
+        return value
+    if value is True or value is False:
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return None if value != value else str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return None
+
+
+@dataclass
+class Tally:
+    """What one file's records were, as they come."""
+
+    levels: Counter = field(default_factory=Counter)  # as written
+    statuses: Counter = field(default_factory=Counter)
+    first: int | None = None  # of the first dated record in file order, µs
+    last: int | None = None
+    first_line: int = 0
+    last_line: int = 0
+    disorder: int = 0  # records older than the one before them
+    implausible: int = 0
+    implausible_at: int = 0  # line of the first
+    undated: int = 0
+    dropped_fields: set[str] = field(default_factory=set)
+    memo: dict = field(default_factory=dict)
+
+
+def assemble(fmt: Format, raw: dict[str, Sequence], lines: Sequence[int], clock: Clock, tally: Tally,
+             given: pa.Array | None = None) -> tuple[pa.Table, list[tuple[int, str]]]:
+    """Columns of the log table out of the fields of consecutive records.
+
+    Args:
+        fmt: whose mapping to use.
+        raw: field → one value per record; "" and ``None`` are missing.
+        lines: line number of each record.
+        clock: of the file.
+        tally: is kept up to date.
+        given: times that the envelope around these records has, µs UTC; they win over the records' own.
+
+    Returns:
+        The records, and those that are rejected: (index, reason). A record is rejected when its time cannot be read.
+    """
+    n = len(lines)
+    if fmt.missing:
+        gone = {**dict.fromkeys(fmt.missing), "": None}
+        raw = {k: [gone.get(v, v) if type(v) is str else v for v in values] for k, values in raw.items()}
+    micros, stamps = _times(fmt, raw, n, clock)
+    bad = []
+    if stamps is not None and micros.null_count:
+        bad = [(i, f"time not understood: {str(stamps[i])[:60]!r}") for i in pc.indices_nonzero(pc.is_null(micros)).to_pylist()
+               if stamps[i] not in (None, "") and (given is None or not given[i].is_valid)]
+    if given is not None:
+        micros = pc.coalesce(given, micros)
+    keep = None
+    if bad:
+        mask = [True] * n
+        for i, _ in bad:
+            mask[i] = False
+        keep = pa.array(mask)
+    used = {p.strip() for t in fmt.time for p in t.split("+")}
+    columns: dict[str, pa.Array] = {"line": pa.array(lines, pa.int64())}
+    taken: set[str] = set()
+    for target, origin in fmt.fields.items():
+        values, names = _first_of(raw, origin.names, n)
+        if values is None:
+            continue
+        taken.add(names)
+        columns |= _canonical(target, values, origin.unit, fmt, tally, keep, lines)
+    if "path" in columns and "route" not in columns:
+        columns["route"] = _mapped(columns["path"].to_pylist(), route_of, tally.memo.setdefault("route", {}))
+    _extras(columns, raw, used | taken, tally)
+    micros = _plausible_times(micros, columns["line"], clock, tally, keep)
+    columns["time"] = pc.cast(micros, pa.timestamp("us"))
+    table = pa.table(columns)
+    if keep is not None:
+        table, micros = table.filter(keep), micros.filter(keep)
+    _note_times(micros, table["line"], tally)
+    return table, bad
+
+
+def _times(fmt: Format, raw, n: int, clock: Clock) -> tuple[pa.Array, Sequence | None]:
+    for name in fmt.time:
+        parts = [p.strip() for p in name.split("+")]
+        if not all(p in raw for p in parts):
+            continue
+        values = raw[parts[0]] if len(parts) == 1 else [" ".join(str(v) for v in row) if all(row) else None
+                                                        for row in zip(*(raw[p] for p in parts), strict=True)]
+        rest = tuple(t for t in fmt.time if t != name and all(p.strip() in raw for p in t.split("+")))
+        if rest:  # the first key that is there, record by record
+            for other in rest:
+                values = [v if v not in (None, "") else o for v, o in zip(values, raw[other.strip()], strict=True)]
+        return clock.column(values), values
+    return pa.nulls(n, pa.int64()), None
+
+
+def _first_of(raw, names: Sequence[str], n: int) -> tuple[Sequence | None, str]:
+    here = [name for name in names if name in raw]
+    if not here:
+        return None, ""
+    values = raw[here[0]]
+    for name in here[1:]:
+        values = [v if v not in (None, "") else o for v, o in zip(values, raw[name], strict=True)]
+    return values, here[0]
+
+
+def _canonical(target: str, values: Sequence, unit: str, fmt: Format, tally: Tally, keep, lines) -> dict[str, pa.Array]:
+    memo = tally.memo.setdefault((fmt.name, target), {})
+    if target == "level":
+        texts = [None if v is None or v == "" else str(v) for v in values]
+        counted = [True] * len(texts) if keep is None else keep.to_pylist()
+        if fmt.records:  # a line that bundles several records counts once, by its first
+            counted = [c and (i == 0 or lines[i] != lines[i - 1]) for i, c in enumerate(counted)]
+        tally.levels.update(t for t, c in zip(texts, counted, strict=True) if c and t is not None)
+        return {"level": _mapped(texts, lambda t: level_of(t, fmt.levels), memo)}
+    if target == "http_status":
+        status = _mapped(values, _status_of, memo, pa.int16())
+        tally.statuses.update({row["values"].as_py(): row["counts"].as_py()
+                               for row in pc.value_counts((status if keep is None else status.filter(keep)).drop_null())})
+        return {"http_status": status}
+    if target == "duration_ms":
+        scale = UNITS_MS[unit]
+        return {"duration_ms": pa.array([duration_ms(v, scale) for v in values], pa.float64())}
+    if target == "request":  # "GET /path HTTP/1.1"
+        parts = [(v.split(" ") if type(v) is str else []) for v in values]
+        return {"method": pa.array([p[0] if len(p) > 1 else None for p in parts], pa.string()),
+                "path": pa.array([p[1] if len(p) > 1 else None for p in parts], pa.string())}
+    if target == "client":
+        return {"client": _mapped(values, lambda v: (m[1] if (m := _ADDRESS_PORT.match(str(v))) else str(v)), memo)}
+    if values and all(type(v) is str for v in values[:50]):
+        try:
+            column = pa.array(values, pa.string())
+            return {target: pc.if_else(pc.equal(column, ""), None, column)}
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            pass
+    return {target: pa.array([text_of(v) for v in values], pa.string())}
+
+
+def _status_of(value) -> int | None:
+    try:
+        number = int(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return number if 100 <= number <= 599 else None
+
+
+def _mapped(values: Sequence, function, memo: dict, kind: pa.DataType | None = None) -> pa.Array:
+    """Each value through a function that is asked once per distinct value."""
+    if len(memo) > 100_000:
+        memo.clear()
+    out = []
+    for value in values:
+        if value is None or value == "":
+            out.append(None)
+            continue
+        known = memo.get(value, memo)
+        if known is memo:
+            known = memo[value] = function(value)
+        out.append(known)
+    return pa.array(out, kind or pa.string())
+
+
+def _extras(columns: dict[str, pa.Array], raw, done: set[str], tally: Tally) -> None:
+    """Every other field under its own name; names that differ only in case, or that are the table's own, are told apart."""
+    lower = {name.lower() for name in COLUMNS}
+    n = len(columns["line"])
+    for name, values in raw.items():
+        if name in done:
+            continue
+        if len(columns) - len(COLUMNS) >= MOST_FIELDS or len(name) > 200:
+            tally.dropped_fields.add(name[:60])
+            continue
+        try:
+            column = pa.array(values, pa.string())
+            column = pc.if_else(pc.equal(column, ""), None, column)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError):
+            column = pa.array([text_of(v) for v in values], pa.string())
+        if column.null_count == n:
+            continue
+        own = name
+        if own.lower() in lower:
+            own = f"fields.{name}"
+        while own.lower() in lower:
+            own += "_"
+        lower.add(own.lower())
+        columns[own] = column
+
+
+def _plausible_times(micros: pa.Array, lines: pa.Array, clock: Clock, tally: Tally, keep) -> pa.Array:
+    """Times that cannot be (before 1995, after now) are taken away and counted; the record stays, undated."""
+    fine = pc.fill_null(plausible(micros, clock.latest), True)
+    if not pc.all(fine).as_py():
+        wrong = pc.indices_nonzero(pc.invert(fine)).to_pylist()
+        wrong = [i for i in wrong if keep is None or keep[i].as_py()]
+        tally.implausible += len(wrong)
+        if wrong and not tally.implausible_at:
+            tally.implausible_at = lines[wrong[0]].as_py()
+        micros = pc.if_else(fine, micros, None)
+    return micros
+
+
+def _note_times(micros: pa.Array, lines: pa.ChunkedArray, tally: Tally) -> None:
+    there = pc.is_valid(micros)
+    tally.undated += micros.null_count
+    dated, lines = micros.drop_null(), lines.filter(there)
+    if not len(dated):
+        return
+    first, last, first_line, last_line = (a[i].as_py() for a in (dated, lines) for i in (0, -1))
+    tally.disorder += int(pc.sum(pc.less(dated[1:], dated[:-1])).as_py() or 0) if len(dated) > 1 else 0
+    if tally.last is None or first_line > tally.last_line:
+        tally.disorder += int(tally.last is not None and first < tally.last)
+    if tally.first is None or first_line < tally.first_line:
+        tally.first, tally.first_line = first, first_line
+    if tally.last is None or last_line >= tally.last_line:
+        tally.last, tally.last_line = last, last_line
+
+
+def stored(table: pa.Table, source: str) -> pa.Table:
+    """The table with its source and the columns in the log table's order and types, ready for Parquet."""
+    n = len(table)
+    table = table.append_column("source", pa.array(repeat(source, n), pa.string(), size=n))
+    names = [c for c in COLUMNS if c in table.column_names] + [c for c in table.column_names if c not in COLUMNS]
+    return table.select(names).cast(pa.schema([(c, _KINDS.get(COLUMNS.get(c, "VARCHAR"), pa.string())) for c in names]))

@@ -1,0 +1,252 @@
+"""Log formats are data: one TOML file each, with what it recognises, how its fields map, and samples that prove it.
+
+The project's own formats lie in ``formats/``; a user adds one by dropping a file into a folder (``--formats DIR``, or
+``formats/`` in the user's configuration folder). What a format file may say is described in ``formats/README.md``.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from incidentnb import places
+from incidentnb.evidence.table import COLUMNS
+from incidentnb.exceptions import InputError
+
+KINDS = ("text", "json", "logfmt", "columns")
+UNITS_MS = {"s": 1000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6, "auto": 0.0}  # auto: the unit stands in the value ("1.5ms")
+_TARGETS = {*COLUMNS, "request"} - {"time", "source", "line", "failed", "route"}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a canonical column comes from: groups or keys in order of preference, and their unit (durations only)."""
+
+    names: tuple[str, ...]
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One log format.
+
+    Attributes:
+        name: unique; also the value of ``--format``.
+        title: for people.
+        family: the broader kind, as ``formats --json`` gives it.
+        kind: ``text`` (a regular expression per line), ``json``, ``logfmt`` or ``columns`` (a header names the fields).
+        pattern: text: the line that begins a record; its named groups are the fields.
+        time: groups or keys that hold the time, in order of preference; ``a + b`` joins two with a space.
+        zone: zone of stamps without an offset, where the format itself says so; "" where it does not.
+        multiline: lines that match nothing belong to the record before them (stack traces).
+        payload: field that may hold a line of another format (an envelope); "" for none.
+        partial: (field, value) of a line that the next one continues (CRI's ``P``); empty for none.
+        joins: field → values that make a matching line a part of the record before it (PostgreSQL's ``DETAIL``).
+        fields: canonical column → where it comes from.
+        levels: level as written (lower case) → canonical, where the common table does not know it.
+        requires: json, logfmt: keys that must be there for the format to be recognised; ``a|b`` either.
+        where: field → values, one of which it must have to be recognised.
+        records: json: path to a list of records inside one line (OTLP), ``""`` for none.
+        separator: columns: between fields.
+        header: columns: regular expression of the header line, group ``names`` holds the names.
+        comment: prefix of lines that carry no record.
+        missing: values that mean "not there".
+        body: expressions searched in the whole text of a multi-line record; named groups become fields.
+        weight: between formats that explain a file equally well, the heavier wins.
+        samples: lines with what they must parse to.
+        origin: file that it was read from.
+    """
+
+    name: str
+    title: str
+    family: str
+    kind: str
+    pattern: str = ""
+    time: tuple[str, ...] = ()
+    zone: str = ""
+    multiline: bool = True
+    payload: str = ""
+    partial: tuple[str, str] | tuple[()] = ()
+    joins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fields: Mapping[str, Origin] = field(default_factory=dict)
+    levels: Mapping[str, str] = field(default_factory=dict)
+    requires: tuple[str, ...] = ()
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    records: str = ""
+    separator: str = "\t"
+    header: str = ""
+    comment: str = ""
+    missing: tuple[str, ...] = ()
+    body: tuple[str, ...] = ()
+    weight: int = 50
+    samples: tuple[Mapping[str, Any], ...] = ()
+    origin: str = ""
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The pattern of one line, safe to run over a whole block: nothing in it can match a line end."""
+        return re.compile(one_line(self.pattern))
+
+    @cached_property
+    def block_regex(self) -> re.Pattern[str]:
+        """Finds every line of a block, in order: the groups of the pattern, or the last group for a line that does not match."""
+        return re.compile(f"^(?:{one_line(self.pattern)}|(?P<rest_>.*))$", re.MULTILINE)
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        return tuple(self.regex.groupindex)
+
+    @cached_property
+    def body_regexes(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(re.compile(p, re.MULTILINE) for p in self.body)
+
+    @cached_property
+    def header_regex(self) -> re.Pattern[str]:
+        return re.compile(one_line(self.header))
+
+
+def one_line(pattern: str) -> str:
+    """The same regular expression, kept from matching across a line end (``\\s``, ``\\D``, ``\\W`` and ``[^…]`` can)."""
+    out, i, in_class = [], 0, False
+    while i < len(pattern):
+        c = pattern[i]
+        if c == "\\":
+            pair = pattern[i:i + 2]
+            out.append({"\\s": " \\t" if in_class else "[ \\t]", "\\D": "\\D" if in_class else "[^\\d\\n]",
+                        "\\W": "\\W" if in_class else "[^\\w\\n]"}.get(pair, pair))
+            i += 2
+            continue
+        if c == "[" and not in_class:
+            in_class = True
+            if pattern[i + 1:i + 2] == "^":
+                out.append("[^\\n")
+                i += 2
+                if pattern[i:i + 1] == "]":  # a leading ] is a member
+                    out.append("\\]")
+                    i += 1
+                continue
+            if pattern[i + 1:i + 2] == "]":
+                out.append("[\\]")
+                i += 2
+                continue
+        elif c == "]" and in_class:
+            in_class = False
+        out.append(c)
+        i += 1
+    return "".join(out)
+
+
+def load(folders: Iterable[Path] = ()) -> dict[str, Format]:
+    """All formats by name: the project's own, then the user's folder, then ``folders``; a later one of the same name wins.
+
+    Raises:
+        InputError: a format file is wrong, at file:line; a folder is none.
+    """
+    found = {f.name: f for path in sorted(places.formats().glob("*.toml")) for f in [load_file(path)]}
+    own = places.user_configuration() / "formats"
+    for folder in [*([own] if own.is_dir() else []), *folders]:
+        if not Path(folder).is_dir():
+            raise InputError(str(folder), "no folder of formats", "--formats takes a folder that holds .toml files")
+        for path in sorted(Path(folder).glob("*.toml")):
+            added = load_file(path)
+            from incidentnb.evidence.prove import prove  # the reader needs the formats first
+
+            prove(added, path)
+            found[added.name] = added
+    return found
+
+
+def load_file(path: Path) -> Format:
+    """One format file, checked.
+
+    Raises:
+        InputError: with file:line and what is wrong there.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except UnicodeDecodeError:
+        raise InputError(f"{path}:1", "is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        raise InputError(f"{path}:{line[1] if line else text.count(chr(10)) + 1}",
+                         re.sub(r" \(at .*", "", str(error)), "it must be TOML") from None
+
+    def wrong(key: str, what: str, do: str = "") -> InputError:
+        at = next((n for n, row in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[*\"?{re.escape(key)}\b", row)), 1)
+        return InputError(f"{path}:{at}", what, do)
+
+    return _checked(data, path, wrong)
+
+
+def _checked(data: dict, path: Path, wrong) -> Format:
+    known = {"name", "title", "family", "kind", "pattern", "time", "zone", "multiline", "payload", "partial", "joins", "fields", "levels",
+             "requires", "where", "records", "separator", "header", "comment", "missing", "body", "weight", "samples"}
+    for key in data:
+        if key not in known:
+            raise wrong(key, f"unknown key {key!r}", f"known: {', '.join(sorted(known))}")
+    for key in ("name", "title", "family", "kind"):
+        if not isinstance(data.get(key), str) or not data[key]:
+            raise wrong(key, f"{key!r} is missing or not text")
+    if data["kind"] not in KINDS:
+        raise wrong("kind", f"kind {data['kind']!r} is not known", f"one of {', '.join(KINDS)}")
+    groups: set[str] | None = None
+    if data["kind"] == "text":
+        try:
+            compiled = re.compile(one_line(str(data.get("pattern", ""))))
+        except re.error as error:
+            raise wrong("pattern", f"not a regular expression: {error}") from None
+        groups = set(compiled.groupindex)
+        if not groups or compiled.groups != len(groups):
+            raise wrong("pattern", "every group must have a name", "write (?:…) for those that you do not need")
+    if data["kind"] == "columns":
+        try:
+            if "names" not in re.compile(data.get("header", "")).groupindex:
+                raise wrong("header", "the header's expression needs a group called names")
+        except re.error as error:
+            raise wrong("header", f"not a regular expression: {error}") from None
+    bodies = data.get("body", [])
+    try:
+        for body in bodies:
+            compiled = re.compile(body)
+            groups = groups | set(compiled.groupindex) if groups is not None else None
+    except (re.error, TypeError) as error:
+        raise wrong("body", f"not a regular expression: {error}") from None
+    fields = {}
+    for target, value in data.get("fields", {}).items():
+        if target not in _TARGETS:
+            raise wrong(target, f"{target!r} is no column of the log table", f"one of {', '.join(sorted(_TARGETS))}")
+        unit = value.get("unit", "") if isinstance(value, dict) else ""
+        names = value.get("from", []) if isinstance(value, dict) else value
+        names = (names,) if isinstance(names, str) else tuple(names)
+        if unit and unit not in UNITS_MS:
+            raise wrong(target, f"unit {unit!r} is not known", f"one of {', '.join(UNITS_MS)}")
+        if target == "duration_ms" and not unit:
+            raise wrong(target, "a duration needs its unit", 'write {from = "…", unit = "ms"}')
+        fields[target] = Origin(names, unit)
+    times = data.get("time", [])
+    times = (times,) if isinstance(times, str) else tuple(times)
+    if groups is not None:
+        used = {n for o in fields.values() for n in o.names} | {p.strip() for t in times for p in t.split("+")}
+        for name in sorted(used - groups):
+            raise wrong(name if name in str(times) else "fields", f"{name!r} is no group of the pattern")
+    samples = data.get("samples", [])
+    if not samples:
+        raise wrong("samples", "a format needs at least one sample that proves it", "add [[samples]] with line and time")
+    for sample in samples:
+        if not isinstance(sample, dict) or "line" not in sample:
+            raise wrong("samples", "a sample needs its line")
+    return Format(
+        name=data["name"], title=data["title"], family=data["family"], kind=data["kind"], pattern=data.get("pattern", ""), time=times,
+        zone=data.get("zone", ""), multiline=bool(data.get("multiline", data["kind"] == "text")), payload=data.get("payload", ""),
+        partial=tuple(data.get("partial", ())), joins={k: tuple(v) for k, v in data.get("joins", {}).items()}, fields=fields,
+        levels={str(k).lower(): v for k, v in data.get("levels", {}).items()}, requires=tuple(data.get("requires", ())),
+        where={k: tuple(v) for k, v in data.get("where", {}).items()}, records=data.get("records", ""),
+        separator=data.get("separator", "\t"), header=data.get("header", ""), comment=data.get("comment", ""),
+        missing=tuple(data.get("missing", ())), body=tuple(bodies), weight=int(data.get("weight", 50)), samples=tuple(samples),
+        origin=str(path))

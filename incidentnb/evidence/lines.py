@@ -1,0 +1,499 @@
+"""Lines → records: peels envelopes, reads each payload by its format, joins the lines of one record, accounts for every line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from incidentnb.evidence.fields import Tally, assemble
+from incidentnb.evidence.formats import Format
+from incidentnb.evidence.stamps import Clock
+
+MOST_JOINED = 300  # lines of one record that are kept with it; the rest is counted
+_PAIR = re.compile(r'(?:^|[ \t])([A-Za-z_@][\w.@/:-]*)=("(?:[^"\\\n]|\\.)*"|[^ \t"\n]*)')
+_ESCAPED = re.compile(r"\\(.)")
+# the second and later lines of what is one record: indented, or one of the heads and tails that stack traces have
+TRACE = re.compile(r"[ \t]+\S|Caused by:|Traceback \(most recent|\s*\.\.\. \d+ (?:more|common)|goroutine \d+|panic:|\[stacktrace\]|"
+                   r"#\d+\s|--- End of|During handling of|The above exception|stack backtrace:|[\w.$]*(?:Exception|Error)\b[:\s]|\)$|\}$|\]$|\"\}\s*$")
+_INDENTED = re.compile(r"\t| {4,}\S|[ \t]+(?:at |File \"|\.\.\. \d+ |\d+: |\|)|Caused by:|Traceback \(most recent|#\d+ ")
+Reject = tuple[int, str, str]  # line, reason, text
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one file is read. Can be sent to another process.
+
+    Attributes:
+        layers: envelopes, the outermost first.
+        formats: of the payload, the main one first; a line is read by the first that it matches.
+        zone: for stamps without an offset; ``year``: for stamps without a year; ``day_first``: order of day and month.
+        latest: µs; no record can be later.
+    """
+
+    layers: tuple[Format, ...]
+    formats: tuple[Format, ...]
+    zone: tzinfo = UTC
+    year: int | None = None
+    day_first: bool | None = None
+    latest: int = 0
+
+    @property
+    def multiline(self) -> bool:
+        return not self.layers and any(f.multiline for f in self.formats)
+
+
+@dataclass
+class Parser:
+    """Reads the blocks of one file in order and keeps count.
+
+    Attributes:
+        counts: lines parsed, continuation (joined lines, headers, comments, blank lines) and rejected; they sum to the lines seen.
+        tally: levels, statuses, first and last time, of the records.
+        rejects: the first rejected lines, as (line, reason, text).
+    """
+
+    plan: Plan
+    counts: dict[str, int] = field(default_factory=lambda: {"lines": 0, "parsed": 0, "continuation": 0, "rejected": 0})
+    tally: Tally = field(default_factory=Tally)
+    rejects: list[Reject] = field(default_factory=list)
+    by_format: dict[str, int] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)  # of a columns format, from its header
+    seen: bool = False  # a record was read: lines that match nothing may belong to one
+
+    def __post_init__(self):
+        self.clocks: dict[str, Clock] = {}
+
+    def clock(self, fmt: Format) -> Clock:
+        if fmt.name not in self.clocks:
+            plan = self.plan
+            zone = plan.zone
+            if fmt.zone and zone is UTC:
+                from incidentnb import times
+
+                zone = times.zone(fmt.zone)
+            self.clocks[fmt.name] = Clock(zone=zone, year=plan.year, day_first=plan.day_first, latest=plan.latest)
+        return self.clocks[fmt.name]
+
+    def starts_record(self, line: str) -> bool:
+        """Whether a line begins a record (used to cut a stream between records)."""
+        if not line:
+            return False
+        return any(f.kind != "text" or f.regex.fullmatch(line) for f in self.plan.formats)
+
+    def block(self, text: str, first_line: int) -> list[pa.Table]:
+        """The records of consecutive whole lines.
+
+        Args:
+            text: without a final line end.
+            first_line: number of its first line in the file, from 1.
+
+        Returns:
+            One table per format that was found, columns of the log table without ``source``.
+        """
+        main = self.plan.formats[0] if self.plan.formats else None
+        if not self.plan.layers and main is not None and main.kind == "text" and not main.joins and not main.comment:
+            rows = main.block_regex.findall(text)
+            columns = list(zip(*rows, strict=True))
+            if columns and not any(columns[-1]) and all(map(any, rows)):  # every line matches: the common case
+                self.counts["lines"] += len(rows)
+                raw = dict(zip(main.groups, columns[:-1], strict=True))
+                return self._records(main, raw, range(first_line, first_line + len(rows)), None, {}, list(map(str, ())))
+        lines = text.split("\n")
+        self.counts["lines"] += len(lines)
+        return self._peel(lines, list(range(first_line, first_line + len(lines))), None, {}, 0)
+
+    # ── envelopes ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _peel(self, lines: list[str], numbers: list[int], given: list | None, around: dict[str, list], depth: int) -> list[pa.Table]:
+        if depth == len(self.plan.layers):
+            return self._payload(lines, numbers, given, around)
+        layer = self.plan.layers[depth]
+        raw, matched, bad = self._match(layer, lines)
+        tables = []
+        if len(matched) < len(lines):
+            hit = set(matched)
+            outside = [i for i in range(len(lines)) if i not in hit]
+            tables += self._outside(layer, [lines[i] for i in outside], [numbers[i] for i in outside], bad, outside)
+        if not matched:
+            return tables
+        payload = [v if type(v) is str else "" if v is None else json.dumps(v) if isinstance(v, dict | list) else str(v)
+                   for v in raw.pop(layer.payload)]
+        here = [numbers[i] for i in matched]
+        if given is not None:
+            given = [given[i] for i in matched]
+        around = {k: [v[i] for i in matched] for k, v in around.items()}
+        if layer.partial:
+            payload, keep = _joined_partials(payload, raw.pop(layer.partial[0]), layer.partial[1])
+            self._count("continuation", len(here) - len(keep))
+            here = [here[i] for i in keep]
+            raw = {k: [v[i] for i in keep] for k, v in raw.items()}
+            given = None if given is None else [given[i] for i in keep]
+            around = {k: [v[i] for i in keep] for k, v in around.items()}
+        if layer.time and given is None and any(t.strip() in raw for name in layer.time for t in name.split("+")):
+            from incidentnb.evidence.fields import _times
+
+            micros, _ = _times(layer, raw, len(here), self.clock(layer))
+            given = micros.to_pylist()
+        stamps = {p.strip() for t in layer.time for p in t.split("+")}
+        for target, origin in layer.fields.items():
+            name = next((n for n in origin.names if n in raw), None)
+            if name and target != "message":
+                around[target] = list(raw[name])
+                stamps.add(name)
+        around |= {k: list(v) for k, v in raw.items() if k not in stamps and any(v)}
+        self.seen = True
+        return tables + self._peel(payload, here, given, around, depth + 1)
+
+    def _outside(self, layer: Format, lines, numbers, bad: dict[int, str], indices) -> list[pa.Table]:
+        """Lines that are not in the envelope: blank, joined to the record before, or rejected."""
+        for line, number, i in zip(lines, numbers, indices, strict=True):
+            if not line.strip() or (layer.comment and line.startswith(layer.comment)) or (self.seen and layer.kind != "json" and TRACE.match(line)):
+                self._count("continuation")
+            else:
+                self._reject(number, bad.get(i, f"not in the {layer.name} envelope"), line)
+        return []
+
+    # ── payloads ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _payload(self, lines: list[str], numbers: list[int], given: list | None, around: dict[str, list]) -> list[pa.Table]:
+        tails: dict[int, list[str]] = {}
+        if self.plan.layers:
+            for i, line in enumerate(lines):
+                if "\n" in line:
+                    head, _, tail = line.rstrip("\n").partition("\n")
+                    lines[i] = head
+                    if tail:
+                        tails[i] = tail.split("\n")
+        owner: list[int] = [-1] * len(lines)
+        raws: list[dict] = []
+        origin: list[list[int]] = []
+        reasons: dict[int, str] = {}
+        rest = list(range(len(lines)))
+        for k, fmt in enumerate(self.plan.formats):
+            raw, matched, bad = self._match(fmt, [lines[i] for i in rest])
+            matched = [rest[i] for i in matched]
+            reasons |= {rest[i]: why for i, why in bad.items() if why or rest[i] not in reasons}
+            raws.append(raw)
+            origin.append(matched)
+            for i in matched:
+                owner[i] = k
+            hit = set(matched)
+            rest = [i for i in rest if i not in hit]
+            if not rest:
+                break
+        self._joins(raws, origin, owner, lines)
+        leftover, joined = self._leftovers(lines, numbers, owner, reasons, given, tails)
+        tables = []
+        for k, raw in enumerate(raws):
+            if origin[k]:
+                fmt = self.plan.formats[k]
+                at = origin[k]
+                tables += self._records(fmt, raw, [numbers[i] for i in at], None if given is None else [given[i] for i in at],
+                                        {n: [v[i] for i in at] for n, v in around.items()}, [joined.get(i) for i in at])
+        if leftover:
+            plain = Format(name="message", title="the message of an envelope", family="text", kind="text", fields={}, time=())
+            tables += self._records(plain, {"message_": [lines[i] for i in leftover]}, [numbers[i] for i in leftover],
+                                    [given[i] for i in leftover], {n: [v[i] for i in leftover] for n, v in around.items()},
+                                    [joined.get(i) for i in leftover])
+        return tables
+
+    def _joins(self, raws, origin, owner, lines) -> None:
+        """Lines that match but belong to the record before them (``joins``) are taken out of their format's records."""
+        for k, raw in enumerate(raws):
+            for name, values in self.plan.formats[k].joins.items():
+                if name not in raw:
+                    continue
+                stay = [j for j, v in enumerate(raw[name]) if v not in values]
+                if len(stay) < len(origin[k]):
+                    for j in set(range(len(origin[k]))) - set(stay):
+                        owner[origin[k][j]] = -2
+                    origin[k] = [origin[k][j] for j in stay]
+                    raws[k] = raw = {n: [v[j] for j in stay] for n, v in raw.items()}
+
+    def _leftovers(self, lines, numbers, owner, reasons, given, tails) -> tuple[list[int], dict[int, list[str]]]:
+        """What becomes of the lines that no format matches: joined, counted, a bare message of a dated envelope, or rejected."""
+        joined: dict[int, list[str]] = dict(tails)
+        leftover: list[int] = []
+        comments = tuple(f.comment for f in self.plan.formats if f.comment)
+        multiline = any(f.multiline for f in self.plan.formats) or not self.plan.formats
+        jsonish = any(f.kind in ("json", "columns") for f in self.plan.formats[:1])
+        previous = -1
+        for i, k in enumerate(owner):
+            if k >= 0:
+                previous = i
+                self.seen = True
+                continue
+            line = lines[i]
+            dated = given is not None and given[i] is not None
+            if not line.strip() or (comments and line.startswith(comments)):
+                self._count("continuation")
+                if previous >= 0 and joined.get(previous):
+                    joined[previous].append(line)
+            elif k == -2 or (not dated and not reasons.get(i) and (previous >= 0 or self.seen) and
+                             ((multiline and not jsonish) or TRACE.match(line))) or (dated and previous >= 0 and _INDENTED.match(line)):
+                self._count("continuation")
+                if previous >= 0:
+                    joined.setdefault(previous, []).append(line)
+            elif dated:
+                leftover.append(i)
+                previous = i
+            else:
+                name = self.plan.formats[0].name if self.plan.formats else "any format"
+                self._reject(numbers[i], reasons.get(i) or (f"does not match {name}" if self.seen or not multiline
+                                                            else "no record before it that it could belong to"), line)
+        return leftover, joined
+
+    def _records(self, fmt: Format, raw: dict[str, Sequence], numbers: Sequence[int], given: list | None, around: dict[str, list],
+                 joined: list) -> list[pa.Table]:
+        if fmt.records:  # several records of one line: what is around the line is around each
+            raw, repeats = raw.pop("\0rows"), raw.pop("\0line")
+            numbers = [numbers[i] for i in repeats]
+            given = None if given is None else [given[i] for i in repeats]
+            around = {n: [v[i] for i in repeats] for n, v in around.items()}
+            joined = []
+        for pattern in fmt.body_regexes:
+            for i, more in enumerate(joined):
+                if more and (found := pattern.search("\n".join(more))):
+                    for name, value in found.groupdict().items():
+                        if value:
+                            column = raw.setdefault(name, [None] * len(numbers))
+                            if not isinstance(column, list):
+                                column = raw[name] = list(column)
+                            column[i] = value
+        message = [n for n in fmt.fields["message"].names if n in raw][:1] if "message" in fmt.fields else []
+        if any(joined):
+            target = message[0] if message else "message_"
+            heads = list(raw.get(target) or [""] * len(numbers))
+            raw[target] = ["\n".join([str(h), *more[:MOST_JOINED], *([f"… [{len(more) - MOST_JOINED} more lines]"]
+                           if len(more) > MOST_JOINED else [])]).strip("\n") if more else h for h, more in zip(heads, joined, strict=True)]
+        if "message_" in raw or around:
+            from dataclasses import replace
+
+            from incidentnb.evidence.formats import Origin
+
+            fields = dict(fmt.fields)
+            if "message_" in raw:
+                fields["message"] = Origin((*(fields["message"].names if "message" in fields else ()), "message_"))
+            for name, values in around.items():
+                if name in raw or (name in fields and any(n in raw for n in fields[name].names)):
+                    continue  # what the payload says itself is nearer to the truth
+                raw[name] = values
+                if name in ("service", "host", "version", "user", "client", "level"):
+                    fields[name] = Origin((name,))
+            fmt = replace(fmt, fields=fields)
+        stamps = None if given is None else pa.array(given, pa.int64())
+        before = len(numbers)
+        table, bad = assemble(fmt, raw, numbers, self.clock(fmt), self.tally, stamps)
+        lost = {}
+        for i, why in bad:
+            lost.setdefault(numbers[i], (why, i))
+        for number, (why, _) in lost.items():
+            self._reject(number, why, "")
+        parsed = (len(set(numbers)) if fmt.records else before) - len(lost)
+        self._count("parsed", parsed)
+        self.by_format[fmt.name] = self.by_format.get(fmt.name, 0) + parsed
+        self.seen = self.seen or parsed > 0
+        return [table] if len(table) else []
+
+    # ── one format ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _match(self, fmt: Format, lines: list[str]) -> tuple[dict, list[int], dict[int, str]]:
+        """Fields of the lines that a format matches, which lines those are, and why others do not (where it can say)."""
+        if fmt.kind == "text":
+            rows = fmt.block_regex.findall("\n".join(lines))
+            matched = [i for i, row in enumerate(rows) if not row[-1] and any(row)
+                       and not (fmt.comment and lines[i].startswith(fmt.comment))]
+            columns = list(zip(*(rows[i] for i in matched), strict=True)) or [()] * (len(fmt.groups) + 1)
+            return dict(zip(fmt.groups, columns[:-1], strict=True)), matched, {}
+        if fmt.kind == "columns":
+            return self._match_columns(fmt, lines)
+        matched, flats, bad = [], [], {}
+        read = _read_json if fmt.kind == "json" else _read_logfmt
+        for i, line in enumerate(lines):
+            if not line or line.isspace():
+                continue
+            value = read(line)
+            if type(value) is not dict:
+                bad[i] = value
+                continue
+            flat = value if fmt.records else flatten(value)
+            if recognises(fmt, flat):
+                matched.append(i)
+                flats.append(flat)
+            else:
+                bad[i] = ""
+        if fmt.records:
+            rows, repeats = [], []
+            for j, value in enumerate(flats):
+                for row in expand(value, fmt.records.split(".")):
+                    rows.append(row)
+                    repeats.append(j)
+            return {"\0rows": _transposed(rows), "\0line": repeats} if rows else {}, matched if rows else [], bad
+        return _transposed(flats), matched, bad
+
+    def _match_columns(self, fmt: Format, lines: list[str]) -> tuple[dict, list[int], dict[int, str]]:
+        groups: list[tuple[list[str], list[list[str]]]] = []
+        matched, bad = [], {}
+        for i, line in enumerate(lines):
+            if found := fmt.header_regex.match(line):
+                self.names = _unique([n for n in found["names"].split(fmt.separator) if n])
+                continue
+            if not line or (fmt.comment and line.startswith(fmt.comment)):
+                continue
+            if not self.names:
+                bad[i] = "no header before it that names its columns"
+                continue
+            row = line.split(fmt.separator)
+            if len(row) != len(self.names):
+                bad[i] = f"{len(row)} fields where the header names {len(self.names)}"
+                continue
+            if not groups or groups[-1][0] is not self.names:
+                groups.append((self.names, []))
+            groups[-1][1].append(row)
+            matched.append(i)
+        if len(groups) == 1:
+            return dict(zip(groups[0][0], zip(*groups[0][1], strict=True), strict=True)), matched, bad
+        return _transposed([dict(zip(names, row, strict=True)) for names, rows in groups for row in rows]), matched, bad
+
+    # ── accounts ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _count(self, what: str, n: int = 1) -> None:
+        self.counts[what] += n
+
+    def _reject(self, number: int, why: str, text: str) -> None:
+        self.counts["rejected"] += 1
+        if len(self.rejects) < 10_000:
+            self.rejects.append((number, why, text[:2000]))
+
+
+def _joined_partials(payload: list[str], flags: Sequence, partial: str) -> tuple[list[str], list[int]]:
+    """Payloads whose flag says "continued" run together with the next; returns the whole ones and their indices."""
+    whole, keep, open_ = [], [], None
+    for i, (text, flag) in enumerate(zip(payload, flags, strict=True)):
+        if open_ is not None:
+            whole[-1] += text
+        else:
+            whole.append(text)
+            keep.append(i)
+        open_ = i if flag == partial else None
+    return whole, keep
+
+
+def _read_json(line: str):
+    """A dict, or the reason why there is none."""
+    start = line.lstrip()[:1]
+    if start != "{":
+        if start == "[" or line.strip() in ("null", "true", "false"):
+            try:
+                orjson.loads(line)
+                return "JSON, but not an object"
+            except orjson.JSONDecodeError:
+                return "broken JSON" if start == "[" and '"' in line else ""
+        return ""
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:
+            value = json.loads(line, parse_constant=lambda name: None, parse_int=lambda digits: int(digits) if len(digits) < 20 else digits)
+        except RecursionError:
+            return "JSON nested too deeply"
+        except ValueError as error:
+            return f"broken JSON: {str(error).partition(':')[0].lower()}"
+    return value if isinstance(value, dict) else "JSON, but not an object"
+
+
+def _read_logfmt(line: str):
+    pairs = _PAIR.findall(line)
+    if len(pairs) < 2:
+        return ""
+    return {k: _ESCAPED.sub(lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), v[1:-1]) if v[:1] == '"' else v for k, v in pairs}
+
+
+def flatten(value: dict) -> dict:
+    """Nested keys joined by dots; lists of ``{key, value}`` pairs (OpenTelemetry) by their keys; other lists are left out."""
+    for v in value.values():
+        if type(v) is dict or type(v) is list:
+            break
+    else:
+        return value
+    out: dict = {}
+    stack = [(iter(value.items()), "")]
+    while stack:
+        items, prefix = stack[-1]
+        for k, v in items:
+            name = f"{prefix}{k}"
+            if type(v) is dict:
+                if len(stack) < 12:
+                    stack.append((iter(v.items()), name + "."))
+                    break
+            elif type(v) is list:
+                if v and type(v[0]) is dict and "key" in v[0] and "value" in v[0]:
+                    for pair in v:
+                        if isinstance(pair, dict) and "key" in pair:
+                            out[f"{name}.{pair['key']}"] = any_value(pair.get("value"))
+            elif name not in out:
+                out[name] = v
+        else:
+            stack.pop()
+    return out
+
+
+def any_value(value):
+    """The scalar in an OpenTelemetry ``AnyValue`` (``{"stringValue": "x"}``), or the value itself."""
+    if isinstance(value, dict) and len(value) == 1:
+        return any_value(next(iter(value.values())))
+    return None if isinstance(value, dict | list) else value
+
+
+def expand(value: dict, path: list[str], around: dict | None = None) -> list[dict]:
+    """The records at a path of lists (``resourceLogs.scopeLogs.logRecords``), each with what is around it."""
+    here = {k: v for k, v in value.items() if k != path[0]}
+    around = {**(around or {}), **flatten(here)}
+    items = value.get(path[0])
+    rows = []
+    for item in items if isinstance(items, list) else []:
+        if not isinstance(item, dict):
+            continue
+        rows += [{**around, **flatten(item)}] if len(path) == 1 else expand(item, path[1:], around)
+    return rows
+
+
+def recognises(fmt: Format, flat: dict) -> bool:
+    """Whether an object has the keys and values that a format requires."""
+    for key in fmt.requires:
+        if key not in flat and not ("|" in key and any(k in flat for k in key.split("|"))):
+            return False
+    return all(str(flat.get(key)) in values for key, values in fmt.where.items())
+
+
+def _transposed(rows: list[dict]) -> dict[str, list]:
+    columns: dict[str, list] = {}
+    n = len(rows)
+    for i, row in enumerate(rows):
+        for key, value in row.items():
+            column = columns.get(key)
+            if column is None:
+                column = columns[key] = [None] * n
+            column[i] = value
+    return columns
+
+
+def _unique(names: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return out
+
+
+def dated(table: pa.Table) -> int:
+    """How many records of a table have a time."""
+    return len(table) - (pc.sum(pc.is_null(table["time"])).as_py() or 0)

@@ -1,0 +1,423 @@
+"""Reads logs into an evidence folder: finds the format of each file, parses it block by block in bounded memory, accounts for every line.
+
+A file of more than ``SPLIT_FROM`` bytes whose lines can be read independently is cut at record starts and read by several processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from incidentnb import times
+from incidentnb.evidence import detect
+from incidentnb.evidence import formats as formats_room
+from incidentnb.evidence.fields import stored
+from incidentnb.evidence.files import Source, blocks, expand, open_source
+from incidentnb.evidence.lines import Parser, Plan
+from incidentnb.evidence.repeats import Repeats
+from incidentnb.evidence.table import MANIFEST, SCHEMA
+from incidentnb.exceptions import InputError
+
+SPLIT_FROM = 96 << 20
+RANGE = 40 << 20
+ROWS_PER_PART = 250_000
+REJECTS = "rejects.jsonl"
+Progress = Callable[[int, int | None, int], None]
+
+
+def read(paths: list[str | Path], folder: Path, *, format: str | None = None, zone: str | None = None, year: int | None = None,
+         formats_dir: str | Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
+    """Read logs into ``folder``: Parquet parts, ``rejects.jsonl`` and ``manifest.json``; return the manifest.
+
+    Args:
+        paths: files, directories, globs, ``-``.
+        folder: is made; evidence that is in it is replaced once everything is read.
+        format: name of a format, where detection is to be overruled.
+        zone: of stamps without an offset.
+        year: of the first stamp without a year.
+        formats_dir: a folder with more formats.
+        progress: called with bytes done, bytes in all (``None`` if unknown) and lines done.
+
+    Returns:
+        ``{schema, digest, inputs: [{path, format, family, lines, parsed, continuation, rejected, first, last, zone, zone_source,
+        levels, http_statuses, rows, choice, warnings, sha256, parts}]}``. ``first`` and ``last`` are of the first and last record in
+        file order, ISO 8601 UTC or ``None``; ``levels`` are as written; ``rows`` are the records in the log table (more than
+        ``parsed`` where a line bundles several).
+
+    Raises:
+        InputError: a path is missing, holds no logs, is binary, or no format reads it.
+    """
+    known = formats_room.load([Path(formats_dir)] if formats_dir else [])
+    sources = expand(list(paths))
+    named = {str(Path(str(p)).expanduser()) for p in paths} | {"-"}
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    base = Plan((), (), zone=times.zone(zone) if zone else UTC, year=year,
+                latest=int((datetime.now(UTC).timestamp() + 86400) * 1e6))
+    total = sum(Path(s).stat().st_size for s in sources) if "-" not in sources else None
+    ticker = _Ticker(progress, total)
+    generation = f"{os.getpid():x}-{int(datetime.now(UTC).timestamp()):x}"
+    inputs, rejects, problems = [], [], []
+    for number, path in enumerate(_without_copies(sources, problems)):
+        job = _Job(path, folder, f"{number:03d}-{generation}", base, format, bool(zone), year is not None, known)
+        try:
+            entry, lost = job.run(ticker)
+        except InputError as error:
+            if path in named or len(sources) == 1:
+                raise
+            problems.append(str(error))  # one bad file among the many of a directory does not stop the others
+            continue
+        inputs.append(entry)
+        rejects += lost
+    if not inputs:
+        raise InputError(str(paths[0]) if paths else "logs", "nothing could be read" + (f": {problems[0]}" if problems else ""))
+    inputs[0]["warnings"] = problems + inputs[0]["warnings"]
+    body = json.dumps([[e["sha256"], e["format"], e["zone"], e["parsed"]] for e in inputs])
+    manifest = {"schema": SCHEMA, "digest": hashlib.sha256(body.encode()).hexdigest()[:16], "inputs": inputs}
+    _write(folder / REJECTS, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rejects))
+    _write(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    kept = {part for e in inputs for part in e["parts"]}
+    for stale in folder.glob("*.parquet"):
+        if stale.name not in kept:
+            stale.unlink()
+    return manifest
+
+
+def _without_copies(sources: list[str], problems: list[str]) -> Iterator[str]:
+    """The sources, less those with the very content of an earlier one (a copy in a directory would count everything twice)."""
+    by_size: dict[int, list[str]] = {}
+    for path in sources:
+        size = Path(path).stat().st_size if path != "-" else -1
+        twins = by_size.setdefault(size, [])
+        if size > 0 and twins:
+            mine = _digest(path)
+            twin = next((t for t in twins if _digest(t) == mine), None)
+            if twin is not None:
+                problems.append(f"{path}: is a copy of {twin}; it was not read twice")
+                continue
+        twins.append(path)
+        yield path
+
+
+class _Ticker:
+    """Adds up progress of several files and processes."""
+
+    def __init__(self, progress: Progress | None, total: int | None):
+        self._progress, self._total, self._bytes, self._lines = progress, total, 0, 0
+
+    def add(self, size: int, lines: int) -> None:
+        self._bytes += size
+        self._lines += lines
+        if self._progress:
+            self._progress(self._bytes, self._total, self._lines)
+
+
+@dataclass
+class _Parts:
+    """Writes the records of one file as Parquet parts of a bounded number of rows."""
+
+    folder: Path
+    prefix: str
+    source: str
+    names: list[str] = field(default_factory=list)
+    rows: int = 0
+    _held: list[pa.Table] = field(default_factory=list)
+    _count: int = 0
+
+    def add(self, tables: list[pa.Table]) -> None:
+        self._held += [stored(t, self.source) for t in tables]
+        self._count += sum(map(len, tables))
+        if self._count >= ROWS_PER_PART:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._held:
+            return
+        name = f"{self.prefix}-{len(self.names):04d}.parquet"
+        whole = pa.concat_tables(self._held, promote_options="permissive")
+        pq.write_table(whole, self.folder / name, compression="zstd", compression_level=1)
+        self.names.append(name)
+        self.rows += len(whole)
+        self._held, self._count = [], 0
+
+
+@dataclass
+class _Job:
+    """Reading one file."""
+
+    path: str
+    folder: Path
+    prefix: str
+    base: Plan
+    wanted: str | None
+    zone_given: bool
+    year_given: bool
+    formats: dict[str, formats_room.Format]
+
+    def run(self, ticker: _Ticker) -> tuple[dict[str, Any], list[dict]]:
+        source, stream = open_source(self.path)
+        cut: list[Callable[[str], bool]] = [lambda line: bool(line) and line[0] not in " \t"]
+        stretch = blocks(source, stream, lambda line: cut[0](line))
+        text = next(stretch, None)
+        head = [line for line in (text or "").split("\n") if line.strip()]
+        if text is None or not head:
+            return self._nothing(source, text, stretch)
+        base, how = self.base, ""
+        if base.year is None:
+            year, how = detect.year_of(head[:400], source.modified, datetime.now(UTC))
+            base = replace(base, year=year)
+        choice = detect.choose(text, self.formats, base=base, wanted=self.wanted, path=self.path)
+        if self._may_split(source, choice.plan):
+            stream.close()
+            return self._in_ranges(source, choice, how, ticker)
+        parser = Parser(choice.plan)
+        if choice.plan.multiline or choice.plan.layers:
+            cut[0] = parser.starts_record if not choice.plan.layers else lambda line: True
+        else:
+            cut[0] = lambda line: True
+        parts, repeats, number, done = _Parts(self.folder, self.prefix, self.path), Repeats(), 1, 0
+        while text is not None:
+            parts.add(parser.block(text, number))
+            repeats.look(text)
+            count = text.count("\n") + 1
+            ticker.add(source.bytes_read - done, count)
+            number, done = number + count, source.bytes_read
+            text = next(stretch, None)
+        parts.flush()
+        stream.close()
+        outcome = _Outcome.of(parser, parts)
+        return self._entry(source, choice, how, outcome, repeats.warning(), source.sha256 or _digest(self.path))
+
+    def _may_split(self, source: Source, plan: Plan) -> bool:
+        """Whether the lines can be read apart from each other: no zone with summer time, every stamp with its year, no header."""
+        stateless = all(f.kind != "columns" and not f.partial for f in (*plan.layers, *plan.formats))
+        fixed = plan.zone is UTC or not hasattr(plan.zone, "key")
+        whole = self.path != "-" and not source.compression and source.encoding == "utf-8"
+        if not (whole and fixed and stateless and (source.size or 0) >= SPLIT_FROM):
+            return False
+        probe = Parser(plan)
+        with Path(self.path).open("rb") as stream:
+            probe.block(stream.read(64 << 10).rpartition(b"\n")[0].decode("utf-8", "replace"), 1)
+        return not any(clock.yearless for clock in probe.clocks.values())
+
+    def _in_ranges(self, source: Source, choice: detect.Choice, how: str, ticker: _Ticker) -> tuple[dict[str, Any], list[dict]]:
+        digest: list[str] = []
+        thread = threading.Thread(target=lambda: digest.append(_digest(self.path)))
+        thread.start()
+        ranges = _ranges(Path(self.path), Parser(choice.plan), choice.plan.multiline)
+        results: dict[int, tuple[_Outcome, Source]] = {}
+        workers = max(1, min(len(ranges), os.cpu_count() or 1, 8))
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            jobs = {pool.submit(_read_range, self.path, begin, end, line, choice.plan, self.folder, f"{self.prefix}-{i:04d}"): i
+                    for i, (begin, end, line) in enumerate(ranges)}
+            for job in as_completed(jobs):
+                i = jobs[job]
+                results[i] = job.result()
+                ticker.add(ranges[i][1] - ranges[i][0], results[i][0].counts["lines"])
+        thread.join()
+        whole = _Outcome()
+        for i in sorted(results):
+            outcome, seen = results[i]
+            whole.join(outcome)
+            source.take(seen)
+        return self._entry(source, choice, how, whole, "", digest[0])
+
+    def _nothing(self, source: Source, text: str | None, stretch) -> tuple[dict[str, Any], list[dict]]:
+        blank = 0 if text is None else text.count("\n") + 1 + sum(t.count("\n") + 1 for t in stretch)
+        outcome = _Outcome(counts={"lines": blank, "parsed": 0, "continuation": blank, "rejected": 0})
+        return self._entry(source, detect.Choice(self.base, "", "", "no lines to read"), "", outcome, "", source.sha256 or _digest(self.path))
+
+    def _entry(self, source: Source, choice: detect.Choice, year_how: str, outcome: _Outcome, repeated: str,
+               digest: str) -> tuple[dict[str, Any], list[dict]]:
+        counts = outcome.counts
+        if counts["lines"] and not counts["parsed"] and counts["continuation"] < counts["lines"]:
+            line, why, _ = outcome.rejects[0]
+            raise InputError(f"{self.path}:{line}", f"no line could be read: {why}", "incidentnb formats lists what is read; --format overrules")
+        plan = choice.plan
+        by_format = next((f.name for f in (*plan.layers, *plan.formats) if f.zone), "")
+        zone, zone_source = detect.zone_words(outcome.offsets, plan.zone, self.zone_given, by_format)
+        if outcome.yearless:
+            zone_source += f"; year {plan.year} " + ("given with --year" if self.year_given else f"assumed, {year_how}")
+        if outcome.used.get("d/m or m/d"):
+            shown = "as the file shows" if plan.day_first is not None else "assumed, no day is above 12"
+            zone_source += f"; {'day' if plan.day_first else 'month'} first, {shown}"
+        return {
+            "path": self.path, "format": choice.name, "family": choice.family, **counts,
+            "first": _iso(outcome.first), "last": _iso(outcome.last), "zone": zone, "zone_source": zone_source,
+            "levels": dict(outcome.levels), "http_statuses": {str(k): v for k, v in sorted(outcome.statuses.items())},
+            "rows": outcome.rows, "choice": choice.why, "warnings": self._warnings(source, outcome, repeated),
+            "sha256": digest, "parts": outcome.parts,
+        }, [{"source": self.path, "line": line, "reason": why, "text": text} for line, why, text in outcome.rejects]
+
+    def _warnings(self, source: Source, outcome: _Outcome, repeated: str) -> list[str]:
+        at = self.path
+        out = [f"{at}: {w}" for w in source.warnings]
+        if source.undecodable:
+            out.append(f"{at}:{source.undecodable_at}: {_lines(source.undecodable)} not UTF-8, read as Windows-1252")
+        if source.nul:
+            out.append(f"{at}:{source.nul_at}: {source.nul:,} NUL bytes, shown as ␀")
+        if source.clipped:
+            out.append(f"{at}:{source.clipped_at}: {_lines(source.clipped)} too long, clipped")
+        if outcome.counts["rejected"]:
+            line, why, _ = outcome.rejects[0]
+            out.append(f"{at}:{line}: {_lines(outcome.counts['rejected'])} rejected; the first: {why}")
+        if outcome.implausible:
+            out.append(f"{at}:{outcome.implausible_at}: {outcome.implausible:,} records have an impossible time (before 1995 or in the "
+                       "future); kept without a time")
+        if outcome.ambiguous or outcome.nonexistent:
+            what = f"{outcome.ambiguous:,} stamps in the hour that stands twice, told apart by their order" if outcome.ambiguous else \
+                f"{outcome.nonexistent:,} stamps in an hour that the zone skips, read with the offset before the change"
+            out.append(f"{at}: {what}")
+        if outcome.disorder > 0.02 * max(outcome.counts["parsed"], 1) and outcome.disorder > 3:
+            out.append(f"{at}: {outcome.disorder:,} records are older than the one before them; sorted by time")
+        if repeated:
+            out.append(f"{at}: {repeated}")
+        if outcome.dropped_fields:
+            out.append(f"{at}: {len(outcome.dropped_fields):,} more field names than a table holds, left out "
+                       f"(such as {sorted(outcome.dropped_fields)[0]!r})")
+        return out
+
+
+@dataclass
+class _Outcome:
+    """What reading a file, or a range of it, gave."""
+
+    counts: dict[str, int] = field(default_factory=lambda: {"lines": 0, "parsed": 0, "continuation": 0, "rejected": 0})
+    levels: dict = field(default_factory=dict)
+    statuses: dict = field(default_factory=dict)
+    offsets: dict = field(default_factory=dict)
+    used: dict = field(default_factory=dict)
+    first: int | None = None
+    last: int | None = None
+    disorder: int = 0
+    implausible: int = 0
+    implausible_at: int = 0
+    ambiguous: int = 0
+    nonexistent: int = 0
+    yearless: bool = False
+    rows: int = 0
+    rejects: list = field(default_factory=list)
+    dropped_fields: set = field(default_factory=set)
+    parts: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, parser: Parser, parts: _Parts) -> _Outcome:
+        tally, clocks = parser.tally, list(parser.clocks.values())
+        offsets: dict[str, int] = {}
+        used: dict[str, int] = {}
+        for clock in clocks:
+            _add(offsets, clock.offsets)
+            _add(used, clock.used)
+        return cls(dict(parser.counts), dict(tally.levels), dict(tally.statuses), offsets, used, tally.first, tally.last, tally.disorder,
+                   tally.implausible, tally.implausible_at, sum(c.ambiguous for c in clocks), sum(c.nonexistent for c in clocks),
+                   any(c.yearless for c in clocks), parts.rows, parser.rejects, tally.dropped_fields, parts.names)
+
+    def join(self, after: _Outcome) -> None:
+        """Add the outcome of the next range of the same file."""
+        for mine, more in ((self.counts, after.counts), (self.levels, after.levels), (self.statuses, after.statuses),
+                           (self.offsets, after.offsets), (self.used, after.used)):
+            _add(mine, more)
+        if self.last is not None and after.first is not None and after.first < self.last:
+            self.disorder += 1
+        self.first = after.first if self.first is None else self.first
+        self.last = after.last if after.last is not None else self.last
+        self.disorder += after.disorder
+        self.implausible += after.implausible
+        self.implausible_at = self.implausible_at or after.implausible_at
+        self.rows += after.rows
+        self.rejects = (self.rejects + after.rejects)[:10_000]
+        self.dropped_fields |= after.dropped_fields
+        self.parts += after.parts
+
+
+def _add(mine: dict, more) -> None:
+    for key, n in more.items():
+        mine[key] = mine.get(key, 0) + n
+
+
+def _ranges(path: Path, parser: Parser, multiline: bool) -> list[tuple[int, int, int]]:
+    """(first byte, byte after the last, number of the first line) of stretches that begin with a record."""
+    size, cuts = path.stat().st_size, [0]
+    with path.open("rb") as stream:
+        for at in range(RANGE, size - RANGE // 2, RANGE):
+            stream.seek(at)
+            stream.readline()
+            for _ in range(5000):
+                here, line = stream.tell(), stream.readline()
+                if not line or not multiline or parser.starts_record(line.rstrip(b"\r\n").decode("utf-8", "replace")):
+                    break
+            if cuts[-1] < here < size:
+                cuts.append(here)
+        ends, out, number = [*cuts[1:], size], [], 1
+        for begin, end in zip(cuts, ends, strict=True):
+            out.append((begin, end, number))
+            if end == size:
+                break
+            stream.seek(begin)
+            left = end - begin
+            while left:
+                data = stream.read(min(left, 4 << 20))
+                number += data.count(b"\n")
+                left -= len(data)
+    return out
+
+
+class _Range:
+    """The bytes of a file from ``begin`` to ``end``, as a stream."""
+
+    def __init__(self, stream, begin: int, end: int):
+        stream.seek(begin)
+        self._stream, self._left = stream, end - begin
+
+    def read1(self, size: int) -> bytes:
+        data = self._stream.read(min(size, self._left))
+        self._left -= len(data)
+        return data
+
+
+def _read_range(path: str, begin: int, end: int, line: int, plan: Plan, folder: Path, prefix: str) -> tuple[_Outcome, Source]:
+    """One stretch of a file, in a process of its own."""
+    pa.set_cpu_count(1)
+    source, parser, parts = Source(path), Parser(plan), _Parts(folder, prefix, path)
+    parser.seen = begin > 0
+    with Path(path).open("rb") as stream:
+        for text in blocks(source, _Range(stream, begin, end), parser.starts_record if plan.multiline else None, first_line=line):
+            parts.add(parser.block(text, line))
+            line += text.count("\n") + 1
+    parts.flush()
+    return _Outcome.of(parser, parts), source
+
+
+def _digest(path: str) -> str:
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _iso(micros: int | None) -> str | None:
+    return None if micros is None else times.iso(times.epoch(micros) if abs(micros) >= 10**14 else datetime.fromtimestamp(micros / 1e6, UTC))
+
+
+def _lines(n: int) -> str:
+    return "1 line is" if n == 1 else f"{n:,} lines are"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    with scratch.open("w", encoding="utf-8", errors="surrogateescape") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    scratch.replace(path)
