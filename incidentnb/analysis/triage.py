@@ -1,0 +1,125 @@
+"""The whole answer at once, in the order of the runbook; one analysis that fails never stops the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from incidentnb.exceptions import IncidentnbError
+from incidentnb.findings import CANNOT_TELL, Finding, plain
+
+if TYPE_CHECKING:
+    from incidentnb.evidence.changes import Change
+    from incidentnb.evidence.table import LogTable
+
+SCHEMA = "incidentnb/triage/1"
+_INPUT = ("path", "format", "lines", "parsed", "continuation", "rejected", "first", "last", "zone", "zone_source")
+_SUBSET = ("where", "cause", "failed", "total", "rate_inside", "rate_outside", "share_of_failures", "share_of_traffic", "same_as")
+
+
+@dataclass(frozen=True)
+class Triage:
+    """All findings of one reading.
+
+    Attributes:
+        findings: by name, in the order of the runbook: rates, onset, routes, scope, users, patterns, suspects, recovery, severity.
+        inputs: what was read, a dict per file.
+        verdict: ``incident``, ``no incident`` or ``cannot tell``; ``why``: what it rests on.
+        warnings: what went wrong on the way in, a sentence each.
+    """
+
+    findings: dict[str, Finding]
+    inputs: list[dict[str, Any]]
+    verdict: str
+    why: str
+    warnings: tuple[str, ...] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        """The contract ``incidentnb/triage/1`` as plain JSON values."""
+        found = self.findings
+        onset, scope, users = found["onset"].numbers, found["scope"], found["users"]
+        start, end = onset.get("window_start"), onset.get("window_end")
+        return plain({
+            "schema": SCHEMA,
+            "inputs": [{k: entry.get(k) for k in _INPUT} for entry in self.inputs],
+            "window": {"start": start, "end": end, "requests": onset.get("requests") or 0, "failed": onset.get("failed") or 0},
+            "verdict": self.verdict, "why": self.why,
+            "onset": onset.get("onset"), "end": onset.get("end"), "rate": onset.get("rate") or {"baseline": None, "during": None},
+            "spikes": onset.get("spikes") or [], "series": _series(found["onset"]),
+            "scope": {"verdict": scope.verdict, "why": scope.why, "explained": scope.numbers.get("explained"),
+                      "subsets": [{k: s.get(k) for k in _SUBSET} for s in scope.numbers.get("subsets", [])],
+                      "excluded": scope.numbers.get("excluded", [])},
+            "users": {k: users.numbers[k] for k in ("affected", "total", "by")} if users.verdict == "counted" else None,
+            "routes": found["routes"].numbers.get("routes", []),
+            "patterns": found["patterns"].numbers.get("patterns", []),
+            "changes": found["suspects"].numbers.get("changes", []), "changes_verdict": found["suspects"].verdict,
+            "recovery": {"verdict": found["recovery"].verdict, "since": found["recovery"].numbers.get("since"), "why": found["recovery"].why},
+            "severity": {"suggested": found["severity"].numbers.get("suggested"), "why": found["severity"].why},
+            "warnings": list(self.warnings),
+        })
+
+
+def triage(table: LogTable, changes: Sequence[Change] = (), warnings: Sequence[str] = ()) -> Triage:
+    """Every question of the runbook put to one log table.
+
+    Args:
+        table: the evidence.
+        changes: known changes to rank; none is fine.
+        warnings: sentences from reading that belong to the answer.
+    """
+    from incidentnb.analysis.onset import onset
+    from incidentnb.analysis.patterns import patterns
+    from incidentnb.analysis.rates import rates
+    from incidentnb.analysis.recovery import recovery
+    from incidentnb.analysis.routes import routes
+    from incidentnb.analysis.scope import scope
+    from incidentnb.analysis.severity import severity
+    from incidentnb.analysis.suspects import suspects
+    from incidentnb.analysis.users import users
+
+    found: dict[str, Finding] = {}
+    steps: dict[str, Callable[[], Finding]] = {
+        "rates": lambda: rates(table),
+        "onset": lambda: onset(table),
+        "routes": lambda: routes(table, found["onset"]),
+        "scope": lambda: scope(table, found["onset"]),
+        "users": lambda: users(table, found["onset"]),
+        "patterns": lambda: patterns(table, found["onset"]),
+        "suspects": lambda: suspects(changes, found["onset"], found["scope"]),
+        "recovery": lambda: recovery(table, found["onset"], found["scope"]),
+        "severity": lambda: severity(found["onset"], found["scope"], found["users"], found["routes"], found["recovery"]),
+    }
+    for name, step in steps.items():
+        found[name] = guarded(name, step)
+    verdict, why = judge(found["onset"])
+    return Triage(found, table.inputs, verdict, why, tuple(warnings))
+
+
+def guarded(name: str, step: Callable[[], Finding]) -> Finding:
+    """What a step finds, or a finding that says why it could not."""
+    try:
+        return step()
+    except IncidentnbError as problem:
+        return Finding(name, CANNOT_TELL, f"The section {name} could not be computed: {problem}.", str(problem), {})
+    except Exception as problem:  # noqa: BLE001  half an answer at 3 a.m. beats a traceback; the reason is in the finding
+        reason = f"{type(problem).__name__}: {' '.join(str(problem).split())[:300]}"
+        return Finding(name, CANNOT_TELL, f"The section {name} could not be computed: {reason}.", reason, {"error": reason})
+
+
+def judge(onset: Finding) -> tuple[str, str]:
+    """The verdict on the whole from the onset: a surge of traffic without failures is no incident."""
+    if onset.verdict == "spike":
+        return "incident", onset.sentence
+    if onset.verdict == "no spike":
+        return "no incident", onset.sentence
+    return CANNOT_TELL, onset.why or onset.sentence
+
+
+def _series(onset: Finding) -> dict[str, Any]:
+    """The error rate for a sparkline: bucket width, first bucket, rates (``null`` where nothing was seen), which are complete."""
+    frame = onset.frame
+    if frame is None or "rate" not in frame or not len(frame):
+        return {"bucket_s": None, "start": None, "rate": [], "complete": []}
+    return {"bucket_s": onset.numbers.get("bucket_s"), "start": frame["time"].iloc[0].to_pydatetime(), "rate": [float(v) for v in frame["rate"]],
+            "total": [int(v) for v in frame["total"]], "complete": [bool(v) for v in frame["complete"]]}
