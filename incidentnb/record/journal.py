@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def append(folder: Path | str, kind: str, body: dict[str, Any] | Callable[[list[
     who = _actor(actor)
     with lock.held(folder, lock_timeout_s), _opened(folder / FILE) as handle:
         entries, last = _healed(handle, folder / FILE)
-        when = moments.moment(occurred_at, _zone(entries), recorded)
+        when = moments.moment(occurred_at, lines.zone_of(entries), recorded)
         content = _content(body(entries) if callable(body) else body)
         if supersedes is not None:
             target, same = sameness.target(entries, supersedes, kind, content, when, who)
@@ -152,13 +152,6 @@ def _actor(actor: str | None) -> str:
     if not name or len(name) > 200:
         raise InputError("actor", "who says so is missing" if not name else "a name of more than 200 characters", "give a name")
     return json.loads(json.dumps(name))
-
-
-def _zone(entries: Sequence[Entry]) -> tzinfo:
-    for entry in reversed(entries):
-        if entry.kind in ("opened", "sources") and (name := (entry.body.get("sources") or {}).get("zone")):
-            return times.zone(str(name))
-    return UTC
 
 
 def _content(body: Any) -> dict[str, Any]:

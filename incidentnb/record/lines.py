@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from incidentnb import times
@@ -175,6 +175,14 @@ def find(entries: Sequence[Entry], reference: str | int) -> Entry:
         if text in (entry.id, str(entry.seq)):
             return entry
     raise InputError(f"entry {text[:80]}", "no such entry in the journal", nearest(text, [e.id for e in entries]))
+
+
+def zone_of(entries: Sequence[Entry]) -> tzinfo:
+    """The zone of the incident, in which people give times of day; UTC where none is recorded."""
+    for entry in reversed(standing(entries)):
+        if entry.kind in ("opened", "sources") and (name := (entry.body.get("sources") or {}).get("zone")):
+            return times.zone(str(name))
+    return UTC
 
 
 def nearest(text: str, names: Sequence[str]) -> str:

@@ -41,7 +41,8 @@ def check(name: str) -> str:
         InputError: anything but letters, digits, dot, hyphen and underscore, a leading or trailing mark, a device's name, too long.
     """
     text = name if isinstance(name, str) else ""
-    if not _NAME.fullmatch(text) or text.endswith((".", "-")) or ".." in text or sinks.file_name(text) in (f"{text.lower()}-x", "untitled-x"):
+    device = sinks.file_name(text).endswith("-x") and not text.lower().endswith("-x")
+    if not _NAME.fullmatch(text) or text.endswith((".", "-")) or ".." in text or device:
         raise InputError(f"name {sinks.terminal(text, 40)!r}" if text else "name", "not a name for an incident",
                          "use letters, digits, hyphens and dots, at most 64, beginning with a letter or digit")
     return text
