@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 
 from incidentnb.evidence.formats import Format
-from incidentnb.evidence.lines import Parser, Plan, dated
+from incidentnb.evidence.lines import Parser, Plan, dated, flatten, has_value, read_json, read_logfmt, recognises
 from incidentnb.evidence.stamps import layout
 from incidentnb.exceptions import InputError
 
@@ -67,13 +67,16 @@ def choose(text: str, formats: Mapping[str, Format], *, base: Plan, wanted: str 
     if not inner and not layers:
         raise InputError(path, f"no log format reads its lines (the first is {lines[0][:60]!r})" if lines else "no lines")
     plan = replace(base, layers=tuple(layers), formats=tuple(inner))
-    family = inner[0].family if inner and inner[0].name != PLAIN else layers[-1].family if layers else inner[0].family
+    wrapper = next((f for f in layers if f.kind == "json" and "message" in f.fields), None)  # a log of its own around lines of another
+    family = wrapper.family if wrapper else inner[0].family if inner and inner[0].name != PLAIN else (layers or inner)[-1].family
     name = " / ".join([f.name for f in layers] + ([" + ".join(f.name for f in inner)] if inner else []))
     return Choice(plan, name, family, why)
 
 
 def _detect(lines: list[str], formats: Mapping[str, Format], base: Plan, depth: int) -> tuple[list[Format], list[Format], str]:
-    scores = sorted((s for f in formats.values() if f.name != PLAIN and (s := _score(f, lines, base))), key=lambda s: -s.value)
+    candidates = _candidates(formats, lines)
+    scores = [s for f in candidates if f.name != PLAIN and (s := _score(f, lines, base))]
+    scores = sorted((_with_payload(s, lines, formats, base) if _pure(s.format) and depth < 3 else s for s in scores), key=lambda s: -s.value)
     if not scores:
         plain = formats.get(PLAIN)
         return [], [plain] if plain and lines else [], "no line holds a time; read as undated text"
@@ -88,9 +91,9 @@ def _detect(lines: list[str], formats: Mapping[str, Format], base: Plan, depth: 
             return [best.format, *inner[0]], inner[1], why + (f"; inside: {inner[2]}" if inner[1] else "; its payload has no format of its own")
     chosen = [best.format]
     left = [line for i, line in enumerate(lines) if i not in best.matched]
-    others = {n: f for n, f in formats.items() if f.name not in (best.format.name, PLAIN)}
+    others = [f for f in candidates if f.name not in (best.format.name, PLAIN)]
     while len(chosen) < 4 and len(left) > max(1, 0.01 * len(lines)):
-        more = [s for f in others.values() if not f.payload and (s := _score(f, left, base))]
+        more = [s for f in others if not f.payload and (s := _score(f, left, base))]
         more = [s for s in more if s.records >= max(2, 0.1 * len(left)) and s.dated and s.format not in chosen]
         if not more:
             break
@@ -112,7 +115,7 @@ def _inside(envelope: Format, lines, formats, base, depth) -> tuple[list[Format]
     payload = [p.partition("\n")[0] for p in raw.get(envelope.payload, []) if isinstance(p, str) and p.strip()]
     if not payload:
         return None
-    pure = "message" not in envelope.fields  # an envelope that is no log format by itself
+    pure = _pure(envelope)
     layers, inner, why = _detect(payload, formats, base, depth + 1)
     weak = {GENERAL, PLAIN} | ({JSON} if not pure and not any(p.lstrip().startswith("{") for p in payload) else set())
     head = inner[0] if inner else None
@@ -132,6 +135,37 @@ def _inside(envelope: Format, lines, formats, base, depth) -> tuple[list[Format]
     return layers, [*(f for f in inner if f.name != GENERAL), *([plain] if plain else [])], why
 
 
+def _pure(fmt: Format) -> bool:
+    """Whether a format is an envelope that is no log format by itself (docker, CRI)."""
+    return bool(fmt.payload) and "message" not in fmt.fields
+
+
+def _candidates(formats: Mapping[str, Format], lines: list[str]) -> list[Format]:
+    """The formats that can be meant: of those that read objects, the ones that recognise one; and none whose signs are missing."""
+    objects = {"json": [flatten(v) for line in lines if type(v := read_json(line)) is dict],
+               "logfmt": [v for line in lines if type(v := read_logfmt(line)) is dict]}
+    out = []
+    for fmt in formats.values():
+        seen = objects.get(fmt.kind)
+        if seen is not None and not fmt.records and not any(recognises(fmt, flat) for flat in seen):
+            continue
+        if fmt.signs and not any(has_value(flat, test) for flat in seen or () for test in fmt.sign_tests):
+            continue
+        out.append(fmt)
+    return out
+
+
+def _with_payload(score: _Score, lines: list[str], formats: Mapping[str, Format], base: Plan) -> _Score:
+    """An envelope without times of its own (``web-1  | …``) is worth what its payload is: its times are there."""
+    if score.dated == score.records:
+        return score
+    envelope = score.format
+    raw, _, _ = Parser(replace(base, formats=(envelope,)))._match(envelope, lines)
+    payload = [p.partition("\n")[0] for p in raw.get(envelope.payload, []) if isinstance(p, str) and p.strip()]
+    inside = [s.dated / len(payload) for f in _candidates(formats, payload) if not _pure(f) and (s := _score(f, payload, base))]
+    return replace(score, dated=max(score.dated, round(max(inside, default=0.0) * score.records)))
+
+
 def _score(fmt: Format, lines: list[str], base: Plan) -> _Score | None:
     if fmt.kind == "json" and not any(line.lstrip().startswith("{") for line in lines[:50]):
         return None
@@ -144,9 +178,9 @@ def _score(fmt: Format, lines: list[str], base: Plan) -> _Score | None:
     tables = parser._records(fmt, raw, list(range(len(matched))), None, {}, [])
     records = parser.counts["parsed"]
     times = min(records, sum(dated(t) for t in tables))
-    if not records or (times == 0 and fmt.time and fmt.kind == "text"):
+    if not records or (times == 0 and fmt.time and fmt.kind == "text" and not _pure(fmt)):
         return None
-    if fmt.name == JSON and not times and not any("level" in t.column_names or "message" in t.column_names for t in tables):
+    if fmt.name == JSON and not times and 2 * records < len(lines):
         return None
     return _Score(fmt, records, times, frozenset(matched))
 

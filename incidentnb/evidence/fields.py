@@ -47,8 +47,18 @@ def route_of(path: str) -> str:
     """The path with its ids folded and its query dropped: ``/orders/123?x=1`` → ``/orders/{id}``."""
     if "://" in path[:12]:
         path = "/" + path.split("://", 1)[1].partition("/")[2]
-    path = path.partition("?")[0].partition("#")[0].partition(";")[0]
+    for mark in "?#;":
+        if mark in path:
+            path = path[:path.index(mark)]
     return _SEGMENT.sub("{id}", path)[:200] or "/"
+
+
+def routes_of(paths: pa.Array, memo: dict) -> pa.Array:
+    """``route_of`` of many paths; query and plain numbers go first, in bulk, so that few distinct ones are left."""
+    bare = pc.replace_substring_regex(paths, r"[?#;].*", "")
+    for _ in range(2):  # neighbouring numbers share their slash
+        bare = pc.replace_substring_regex(bare, r"/[0-9]+(/|$)", r"/0\1")
+    return _mapped(bare, route_of, memo)
 
 
 def level_of(written: str, own: dict[str, str]) -> str | None:
@@ -120,14 +130,15 @@ def assemble(fmt: Format, raw: dict[str, Sequence], lines: Sequence[int], clock:
         The records, and those that are rejected: (index, reason). A record is rejected when its time cannot be read.
     """
     n = len(lines)
-    if fmt.missing:
-        gone = {**dict.fromkeys(fmt.missing), "": None}
-        raw = {k: [gone.get(v, v) if type(v) is str else v for v in values] for k, values in raw.items()}
-    micros, stamps = _times(fmt, raw, n, clock)
+    gone = pa.array(["", *fmt.missing])
+    raw = {k: column_of(values, gone) for k, values in raw.items()}
+    micros, stamps = times_of(fmt, raw, n, clock)
     bad = []
     if stamps is not None and micros.null_count:
-        bad = [(i, f"time not understood: {str(stamps[i])[:60]!r}") for i in pc.indices_nonzero(pc.is_null(micros)).to_pylist()
-               if stamps[i] not in (None, "") and (given is None or not given[i].is_valid)]
+        for i in pc.indices_nonzero(pc.is_null(micros)).to_pylist():
+            stamp = stamps[i].as_py() if isinstance(stamps, pa.Array) else stamps[i]
+            if stamp is not None and stamp != "" and (given is None or not given[i].is_valid):
+                bad.append((i, f"time not understood: {str(stamp)[:60]!r}"))
     if given is not None:
         micros = pc.coalesce(given, micros)
     keep = None
@@ -140,13 +151,13 @@ def assemble(fmt: Format, raw: dict[str, Sequence], lines: Sequence[int], clock:
     columns: dict[str, pa.Array] = {"line": pa.array(lines, pa.int64())}
     taken: set[str] = set()
     for target, origin in fmt.fields.items():
-        values, names = _first_of(raw, origin.names, n)
+        values, name = _first_of(raw, origin.names)
         if values is None:
             continue
-        taken.add(names)
+        taken.add(name)
         columns |= _canonical(target, values, origin.unit, fmt, tally, keep, lines)
     if "path" in columns and "route" not in columns:
-        columns["route"] = _mapped(columns["path"].to_pylist(), route_of, tally.memo.setdefault("route", {}))
+        columns["route"] = routes_of(columns["path"], tally.memo.setdefault("route", {}))
     _extras(columns, raw, used | taken, tally)
     micros = _plausible_times(micros, columns["line"], clock, tally, keep)
     columns["time"] = pc.cast(micros, pa.timestamp("us"))
@@ -157,61 +168,113 @@ def assemble(fmt: Format, raw: dict[str, Sequence], lines: Sequence[int], clock:
     return table, bad
 
 
-def _times(fmt: Format, raw, n: int, clock: Clock) -> tuple[pa.Array, Sequence | None]:
+def column_of(values: Sequence | pa.Array, gone: pa.Array) -> pa.Array | list:
+    """Values of one field as text (or numbers) in Arrow, missing ones null; a list where they are of mixed kinds."""
+    if not isinstance(values, pa.Array):
+        try:
+            values = pa.array(values, pa.string())
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            kinds = {type(v) for v in values} - {type(None)}
+            if kinds <= {int} or kinds <= {float}:
+                try:
+                    return pa.array(values)
+                except (pa.ArrowInvalid, OverflowError):
+                    pass
+            return [None if v == "" else v for v in values]
+        except UnicodeEncodeError:  # half of a surrogate pair, from a JSON escape
+            values = pa.array([v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in values], pa.string())
+    if pa.types.is_string(values.type):
+        absent = pc.is_in(values, gone)
+        if pc.any(absent).as_py():
+            return pc.if_else(absent, None, values)
+    return values
+
+
+def values_of(column: pa.Array | list) -> list:
+    """A column's values as Python objects."""
+    return column.to_pylist() if isinstance(column, pa.Array) else column
+
+
+def texts_of(column: pa.Array | list) -> pa.Array:
+    """A column of any scalars as text."""
+    if isinstance(column, pa.Array):
+        if pa.types.is_string(column.type):
+            return column
+        if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
+            return pc.cast(column, pa.string())
+    return pa.array([text_of(v) for v in values_of(column)], pa.string())
+
+
+def times_of(fmt: Format, raw: dict[str, pa.Array | list], n: int, clock: Clock) -> tuple[pa.Array, pa.Array | list | None]:
+    """Microseconds UTC of the records, and the stamps as written (``None`` where the format has none here)."""
+    found = None
     for name in fmt.time:
         parts = [p.strip() for p in name.split("+")]
         if not all(p in raw for p in parts):
             continue
-        values = raw[parts[0]] if len(parts) == 1 else [" ".join(str(v) for v in row) if all(row) else None
-                                                        for row in zip(*(raw[p] for p in parts), strict=True)]
-        rest = tuple(t for t in fmt.time if t != name and all(p.strip() in raw for p in t.split("+")))
-        if rest:  # the first key that is there, record by record
-            for other in rest:
-                values = [v if v not in (None, "") else o for v, o in zip(values, raw[other.strip()], strict=True)]
-        return clock.column(values), values
-    return pa.nulls(n, pa.int64()), None
+        if len(parts) == 1:
+            column = raw[parts[0]]
+        else:
+            column = pc.binary_join_element_wise(*(texts_of(raw[p]) for p in parts), " ")
+        found = column if found is None else _coalesced(found, column)
+        if isinstance(found, pa.Array) and not found.null_count:
+            break
+    return (clock.column(found), found) if found is not None else (pa.nulls(n, pa.int64()), None)
 
 
-def _first_of(raw, names: Sequence[str], n: int) -> tuple[Sequence | None, str]:
+def _coalesced(a: pa.Array | list, b: pa.Array | list) -> pa.Array | list:
+    if isinstance(a, pa.Array) and isinstance(b, pa.Array) and a.type == b.type:
+        return pc.coalesce(a, b)
+    return [x if x is not None and x != "" else y for x, y in zip(values_of(a), values_of(b), strict=True)]
+
+
+def _first_of(raw, names: Sequence[str]) -> tuple[pa.Array | list | None, str]:
     here = [name for name in names if name in raw]
     if not here:
         return None, ""
-    values = raw[here[0]]
+    column = raw[here[0]]
     for name in here[1:]:
-        values = [v if v not in (None, "") else o for v, o in zip(values, raw[name], strict=True)]
-    return values, here[0]
+        if isinstance(column, pa.Array) and not column.null_count:
+            break
+        column = _coalesced(column, raw[name])
+    return column, here[0]
 
 
-def _canonical(target: str, values: Sequence, unit: str, fmt: Format, tally: Tally, keep, lines) -> dict[str, pa.Array]:
+def _canonical(target: str, values: pa.Array | list, unit: str, fmt: Format, tally: Tally, keep, lines) -> dict[str, pa.Array]:
     memo = tally.memo.setdefault((fmt.name, target), {})
     if target == "level":
-        texts = [None if v is None or v == "" else str(v) for v in values]
-        counted = [True] * len(texts) if keep is None else keep.to_pylist()
+        texts = texts_of(values)
+        counted = texts if keep is None else texts.filter(keep)
         if fmt.records:  # a line that bundles several records counts once, by its first
-            counted = [c and (i == 0 or lines[i] != lines[i - 1]) for i, c in enumerate(counted)]
-        tally.levels.update(t for t, c in zip(texts, counted, strict=True) if c and t is not None)
+            fresh = [i == 0 or lines[i] != lines[i - 1] for i in range(len(lines))]
+            counted = texts.filter(pa.array(fresh) if keep is None else pc.and_(pa.array(fresh), keep))
+        _count_into(tally.levels, counted)
         return {"level": _mapped(texts, lambda t: level_of(t, fmt.levels), memo)}
     if target == "http_status":
         status = _mapped(values, _status_of, memo, pa.int16())
-        tally.statuses.update({row["values"].as_py(): row["counts"].as_py()
-                               for row in pc.value_counts((status if keep is None else status.filter(keep)).drop_null())})
+        _count_into(tally.statuses, status if keep is None else status.filter(keep))
         return {"http_status": status}
     if target == "duration_ms":
         scale = UNITS_MS[unit]
-        return {"duration_ms": pa.array([duration_ms(v, scale) for v in values], pa.float64())}
+        if isinstance(values, pa.Array) and scale and (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
+            number = pc.multiply(pc.cast(values, pa.float64()), scale)
+            return {"duration_ms": pc.if_else(pc.is_finite(number), number, None)}
+        return {"duration_ms": _mapped(values, lambda v: duration_ms(v, scale), memo, pa.float64())}
     if target == "request":  # "GET /path HTTP/1.1"
-        parts = [(v.split(" ") if type(v) is str else []) for v in values]
+        parts = [(v.split(" ") if type(v) is str else []) for v in values_of(values)]
         return {"method": pa.array([p[0] if len(p) > 1 else None for p in parts], pa.string()),
                 "path": pa.array([p[1] if len(p) > 1 else None for p in parts], pa.string())}
     if target == "client":
-        return {"client": _mapped(values, lambda v: (m[1] if (m := _ADDRESS_PORT.match(str(v))) else str(v)), memo)}
-    if values and all(type(v) is str for v in values[:50]):
-        try:
-            column = pa.array(values, pa.string())
-            return {target: pc.if_else(pc.equal(column, ""), None, column)}
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            pass
-    return {target: pa.array([text_of(v) for v in values], pa.string())}
+        texts = texts_of(values)
+        ported = pc.match_substring_regex(texts, r":\d{1,5}$")
+        return {"client": _mapped(texts, lambda v: m[1] if (m := _ADDRESS_PORT.match(v)) else v, memo)
+                if pc.any(ported).as_py() else texts}
+    return {target: texts_of(values)}
+
+
+def _count_into(counter: Counter, values: pa.Array) -> None:
+    counts = pc.value_counts(values.drop_null())
+    counter.update(dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)))
 
 
 def _status_of(value) -> int | None:
@@ -222,20 +285,23 @@ def _status_of(value) -> int | None:
     return number if 100 <= number <= 599 else None
 
 
-def _mapped(values: Sequence, function, memo: dict, kind: pa.DataType | None = None) -> pa.Array:
+def _mapped(values: pa.Array | list, function, memo: dict, kind: pa.DataType | None = None) -> pa.Array:
     """Each value through a function that is asked once per distinct value."""
     if len(memo) > 100_000:
         memo.clear()
-    out = []
-    for value in values:
-        if value is None or value == "":
-            out.append(None)
-            continue
-        known = memo.get(value, memo)
-        if known is memo:
-            known = memo[value] = function(value)
-        out.append(known)
-    return pa.array(out, kind or pa.string())
+    kind = kind or pa.string()
+    if isinstance(values, pa.Array):
+        coded = values.dictionary_encode()
+        distinct = [_asked(memo, function, v) for v in coded.dictionary.to_pylist()]
+        return pa.array(distinct, kind).take(coded.indices) if distinct else pa.nulls(len(values), kind)
+    return pa.array([None if v is None or v == "" else _asked(memo, function, v) for v in values], kind)
+
+
+def _asked(memo: dict, function, value):
+    known = memo.get(value, memo)
+    if known is memo:
+        known = memo[value] = None if value is None else function(value)
+    return known
 
 
 def _extras(columns: dict[str, pa.Array], raw, done: set[str], tally: Tally) -> None:
@@ -248,11 +314,7 @@ def _extras(columns: dict[str, pa.Array], raw, done: set[str], tally: Tally) -> 
         if len(columns) - len(COLUMNS) >= MOST_FIELDS or len(name) > 200:
             tally.dropped_fields.add(name[:60])
             continue
-        try:
-            column = pa.array(values, pa.string())
-            column = pc.if_else(pc.equal(column, ""), None, column)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError):
-            column = pa.array([text_of(v) for v in values], pa.string())
+        column = texts_of(values)
         if column.null_count == n:
             continue
         own = name

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from incidentnb.exceptions import InputError
 
-BLOCK = 6 << 20  # bytes of one block
+BLOCK = 4 << 20  # bytes of one block
 LONGEST_LINE = 256 << 10  # a longer line is clipped, and its neighbours are not hurt
 HIGHEST_RATIO, RATIO_FROM = 400, 48 << 20  # real logs compress 5 to 60 times; gzip cannot do more than 1,032
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -168,7 +168,7 @@ class _Counting(io.RawIOBase):
 def _chunks(source: Source, stream) -> Iterator[bytes]:
     """Decompressed bytes as they come; what is wrong with the compression is a warning, and what was read before it is kept."""
     total = 0
-    read = getattr(stream, "read1", stream.read)
+    read = stream.read1 if hasattr(stream, "read1") else stream.read
     while True:
         try:
             data = read(1 << 20)
@@ -301,7 +301,7 @@ def _decoded(source: Source, data: bytes, number: int) -> str:
         source.nul += text.count("\0")
         source.nul_at = source.nul_at or number + text[:text.index("\0")].count("\n")
         text = text.replace("\0", "␀")
-    if len(text) > LONGEST_LINE and (longest := max(map(len, text.split("\n")))) > LONGEST_LINE:
+    if _has_overlong(text):
         rows = text.split("\n")
         for i, row in enumerate(rows):
             if len(row) > LONGEST_LINE:
@@ -309,5 +309,15 @@ def _decoded(source: Source, data: bytes, number: int) -> str:
                 source.clipped += 1
                 source.clipped_at = source.clipped_at or number + i
         text = "\n".join(rows)
-        del longest
     return text
+
+
+def _has_overlong(text: str) -> bool:
+    """Whether a line is longer than ``LONGEST_LINE``; looks at few characters."""
+    at = 0
+    while at + LONGEST_LINE < len(text):
+        end = text.rfind("\n", at, at + LONGEST_LINE + 1)
+        if end < 0:
+            return True
+        at = end + 1
+    return False

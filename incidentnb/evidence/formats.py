@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,18 @@ from incidentnb.exceptions import InputError
 
 KINDS = ("text", "json", "logfmt", "columns")
 UNITS_MS = {"s": 1000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6, "auto": 0.0}  # auto: the unit stands in the value ("1.5ms")
+LEVEL_NAMES = ("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "ERROR", "FATAL")
 _TARGETS = {*COLUMNS, "request"} - {"time", "source", "line", "failed", "route"}
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a canonical column comes from: groups or keys in order of preference, and their unit (durations only)."""
+    """Where a canonical column comes from: groups or keys in order of preference, their unit (durations only), and where else
+    (with another unit) it comes from in records that have none of these."""
 
     names: tuple[str, ...]
     unit: str = ""
+    other: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Format:
         family: the broader kind, as ``formats --json`` gives it.
         kind: ``text`` (a regular expression per line), ``json``, ``logfmt`` or ``columns`` (a header names the fields).
         pattern: text: the line that begins a record; its named groups are the fields.
+        split: text: the same line as a template of fields and literal marks, for lines that keep to it; only a shortcut.
         time: groups or keys that hold the time, in order of preference; ``a + b`` joins two with a space.
         zone: zone of stamps without an offset, where the format itself says so; "" where it does not.
         multiline: lines that match nothing belong to the record before them (stack traces).
@@ -49,8 +53,9 @@ class Format:
         joins: field → values that make a matching line a part of the record before it (PostgreSQL's ``DETAIL``).
         fields: canonical column → where it comes from.
         levels: level as written (lower case) → canonical, where the common table does not know it.
-        requires: json, logfmt: keys that must be there for the format to be recognised; ``a|b`` either.
-        where: field → values, one of which it must have to be recognised.
+        requires: json, logfmt: keys that must be there for the format to be recognised; ``a|b`` either, ``!a`` must not be there.
+        where: field → values, one of which it must have to be recognised; ``~…`` is a regular expression that begins the value.
+        signs: field → values (``*``: any), as in ``where``: one record of a file's beginning must show one of them.
         records: json: path to a list of records inside one line (OTLP), ``""`` for none.
         separator: columns: between fields.
         header: columns: regular expression of the header line, group ``names`` holds the names.
@@ -67,6 +72,7 @@ class Format:
     family: str
     kind: str
     pattern: str = ""
+    split: str = ""
     time: tuple[str, ...] = ()
     zone: str = ""
     multiline: bool = True
@@ -77,6 +83,7 @@ class Format:
     levels: Mapping[str, str] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    signs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     records: str = ""
     separator: str = "\t"
     header: str = ""
@@ -108,6 +115,38 @@ class Format:
     @cached_property
     def header_regex(self) -> re.Pattern[str]:
         return re.compile(one_line(self.header))
+
+    @cached_property
+    def needed(self) -> frozenset[str]:
+        """The keys of ``requires`` that must all be there."""
+        return frozenset(r for r in self.requires if "|" not in r and not r.startswith("!"))
+
+    @cached_property
+    def either(self) -> tuple[tuple[str, ...], ...]:
+        """The groups of keys of ``requires`` of which one must be there."""
+        return tuple(tuple(r.split("|")) for r in self.requires if "|" in r)
+
+    @cached_property
+    def refused(self) -> frozenset[str]:
+        """The keys of ``requires`` that must not be there."""
+        return frozenset(r[1:] for r in self.requires if r.startswith("!"))
+
+    @cached_property
+    def where_tests(self) -> tuple[tuple[str, frozenset[str], re.Pattern[str] | None], ...]:
+        return value_tests(self.where)
+
+    @cached_property
+    def sign_tests(self) -> tuple[tuple[str, frozenset[str], re.Pattern[str] | None], ...]:
+        return value_tests(self.signs)
+
+
+def value_tests(wanted: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, frozenset[str], re.Pattern[str] | None], ...]:
+    """(field, values it may have, expression that may begin its value) of a ``where`` or ``signs`` table."""
+    out = []
+    for key, values in wanted.items():
+        begins = "|".join(f"(?:{v[1:]})" for v in values if v.startswith("~"))
+        out.append((key, frozenset(v for v in values if not v.startswith("~")), re.compile(begins) if begins else None))
+    return tuple(out)
 
 
 def one_line(pattern: str) -> str:
@@ -184,9 +223,27 @@ def load_file(path: Path) -> Format:
     return _checked(data, path, wrong)
 
 
+@lru_cache
+def _stock(name: str) -> Format:
+    return load_file(places.formats() / f"{name}.toml")
+
+
+def _names(origin: Origin | None) -> tuple[str, ...]:
+    return () if origin is None else (*origin.names, *_names(origin.other))
+
+
+def _also(own: Origin, base: Origin) -> Origin:
+    """What a format says itself, and after it what the format says that it is like."""
+    if own.other is not None:
+        return Origin(own.names, own.unit, _also(own.other, base))
+    if own.unit == base.unit:
+        return Origin((*own.names, *(n for n in base.names if n not in own.names)), own.unit, base.other)
+    return Origin(own.names, own.unit, base)
+
+
 def _checked(data: dict, path: Path, wrong) -> Format:
-    known = {"name", "title", "family", "kind", "pattern", "time", "zone", "multiline", "payload", "partial", "joins", "fields", "levels",
-             "requires", "where", "records", "separator", "header", "comment", "missing", "body", "weight", "samples"}
+    known = {"name", "title", "family", "kind", "like", "pattern", "split", "time", "zone", "multiline", "payload", "partial", "joins", "fields", "levels",
+             "requires", "where", "signs", "records", "separator", "header", "comment", "missing", "body", "weight", "samples"}
     for key in data:
         if key not in known:
             raise wrong(key, f"unknown key {key!r}", f"known: {', '.join(sorted(known))}")
@@ -195,6 +252,13 @@ def _checked(data: dict, path: Path, wrong) -> Format:
             raise wrong(key, f"{key!r} is missing or not text")
     if data["kind"] not in KINDS:
         raise wrong("kind", f"kind {data['kind']!r} is not known", f"one of {', '.join(KINDS)}")
+    base = None
+    if "like" in data:
+        if not (places.formats() / f"{data['like']}.toml").is_file() or data["like"] == data["name"]:
+            raise wrong("like", f"no stock format called {data['like']!r}", "like names the stock format whose fields this one has too")
+        base = _stock(data["like"])
+        if base.kind != data["kind"]:
+            raise wrong("like", f"{base.name} is of kind {base.kind}", "like names a stock format of the same kind")
     groups: set[str] | None = None
     if data["kind"] == "text":
         try:
@@ -204,6 +268,8 @@ def _checked(data: dict, path: Path, wrong) -> Format:
         groups = set(compiled.groupindex)
         if not groups or compiled.groups != len(groups):
             raise wrong("pattern", "every group must have a name", "write (?:…) for those that you do not need")
+        if extra := sorted(set(re.findall(r"\{(\w[\w-]*)\}", data.get("split", ""))) - groups):
+            raise wrong("split", f"{extra[0]!r} is no group of the pattern")
     if data["kind"] == "columns":
         try:
             if "names" not in re.compile(data.get("header", "")).groupindex:
@@ -221,20 +287,40 @@ def _checked(data: dict, path: Path, wrong) -> Format:
     for target, value in data.get("fields", {}).items():
         if target not in _TARGETS:
             raise wrong(target, f"{target!r} is no column of the log table", f"one of {', '.join(sorted(_TARGETS))}")
-        unit = value.get("unit", "") if isinstance(value, dict) else ""
-        names = value.get("from", []) if isinstance(value, dict) else value
-        names = (names,) if isinstance(names, str) else tuple(names)
-        if unit and unit not in UNITS_MS:
-            raise wrong(target, f"unit {unit!r} is not known", f"one of {', '.join(UNITS_MS)}")
-        if target == "duration_ms" and not unit:
-            raise wrong(target, "a duration needs its unit", 'write {from = "…", unit = "ms"}')
-        fields[target] = Origin(names, unit)
+        several = value if isinstance(value, list) and value and isinstance(value[0], dict) else [value]
+        for one in reversed(several):
+            unit = one.get("unit", "") if isinstance(one, dict) else ""
+            names = one.get("from", []) if isinstance(one, dict) else one
+            names = (names,) if isinstance(names, str) else tuple(names)
+            if not names or not all(isinstance(n, str) for n in names):
+                raise wrong(target, f"{target!r} needs the name of a field, or a list of names")
+            if unit and unit not in UNITS_MS:
+                raise wrong(target, f"unit {unit!r} is not known", f"one of {', '.join(UNITS_MS)}")
+            if target == "duration_ms" and not unit:
+                raise wrong(target, "a duration needs its unit", 'write {from = "…", unit = "ms"}')
+            fields[target] = Origin(names, unit, fields.get(target))
+    if base is not None:
+        for target, origin in base.fields.items():
+            fields[target] = _also(fields[target], origin) if target in fields else origin
     times = data.get("time", [])
     times = (times,) if isinstance(times, str) else tuple(times)
     if groups is not None:
-        used = {n for o in fields.values() for n in o.names} | {p.strip() for t in times for p in t.split("+")}
+        used = {n for o in fields.values() for n in _names(o)} | {p.strip() for t in times for p in t.split("+")}
         for name in sorted(used - groups):
             raise wrong(name if name in str(times) else "fields", f"{name!r} is no group of the pattern")
+    for name in ("where", "signs"):
+        if not all(isinstance(v, list) and all(isinstance(x, str) for x in v) for v in data.get(name, {}).values()):
+            raise wrong(name, f"{name!r} holds lists of texts", f'write {name} = {{key = ["value"]}}')
+        try:
+            value_tests({k: tuple(v) for k, v in data.get(name, {}).items()})
+        except re.error as error:
+            raise wrong(name, f"not a regular expression: {error}") from None
+    own_levels = {str(k).lower(): v for k, v in data.get("levels", {}).items()}
+    for written, level in own_levels.items():
+        if level not in LEVEL_NAMES:
+            raise wrong(written, f"level {level!r} is not known", f"one of {', '.join(LEVEL_NAMES)}")
+    if data["kind"] != "text" and not times and base is not None:
+        times = base.time
     samples = data.get("samples", [])
     if not samples:
         raise wrong("samples", "a format needs at least one sample that proves it", "add [[samples]] with line and time")
@@ -242,11 +328,13 @@ def _checked(data: dict, path: Path, wrong) -> Format:
         if not isinstance(sample, dict) or "line" not in sample:
             raise wrong("samples", "a sample needs its line")
     return Format(
-        name=data["name"], title=data["title"], family=data["family"], kind=data["kind"], pattern=data.get("pattern", ""), time=times,
+        name=data["name"], title=data["title"], family=data["family"], kind=data["kind"], pattern=data.get("pattern", ""),
+        split=data.get("split", ""), time=times,
         zone=data.get("zone", ""), multiline=bool(data.get("multiline", data["kind"] == "text")), payload=data.get("payload", ""),
         partial=tuple(data.get("partial", ())), joins={k: tuple(v) for k, v in data.get("joins", {}).items()}, fields=fields,
-        levels={str(k).lower(): v for k, v in data.get("levels", {}).items()}, requires=tuple(data.get("requires", ())),
-        where={k: tuple(v) for k, v in data.get("where", {}).items()}, records=data.get("records", ""),
+        levels={**(base.levels if base else {}), **own_levels}, requires=tuple(data.get("requires", ())),
+        where={k: tuple(v) for k, v in data.get("where", {}).items()}, signs={k: tuple(v) for k, v in data.get("signs", {}).items()},
+        records=data.get("records", ""),
         separator=data.get("separator", "\t"), header=data.get("header", ""), comment=data.get("comment", ""),
         missing=tuple(data.get("missing", ())), body=tuple(bodies), weight=int(data.get("weight", 50)), samples=tuple(samples),
         origin=str(path))

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from incidentnb.evidence.fields import Tally, assemble
+from incidentnb.evidence import bulk
+from incidentnb.evidence.fields import Tally, assemble, column_of, times_of
 from incidentnb.evidence.formats import Format
 from incidentnb.evidence.stamps import Clock
 
@@ -69,6 +71,7 @@ class Parser:
 
     def __post_init__(self):
         self.clocks: dict[str, Clock] = {}
+        self.shape: pa.Schema | bool | None = None  # of JSON lines, once a sample was looked at
 
     def clock(self, fmt: Format) -> Clock:
         if fmt.name not in self.clocks:
@@ -97,17 +100,43 @@ class Parser:
         Returns:
             One table per format that was found, columns of the log table without ``source``.
         """
-        main = self.plan.formats[0] if self.plan.formats else None
-        if not self.plan.layers and main is not None and main.kind == "text" and not main.joins and not main.comment:
-            rows = main.block_regex.findall(text)
-            columns = list(zip(*rows, strict=True))
-            if columns and not any(columns[-1]) and all(map(any, rows)):  # every line matches: the common case
-                self.counts["lines"] += len(rows)
-                raw = dict(zip(main.groups, columns[:-1], strict=True))
-                return self._records(main, raw, range(first_line, first_line + len(rows)), None, {}, list(map(str, ())))
+        if not self.plan.layers and self.plan.formats:
+            quick = self._quick(self.plan.formats[0], text, first_line)
+            if quick is not None:
+                return quick
         lines = text.split("\n")
         self.counts["lines"] += len(lines)
         return self._peel(lines, list(range(first_line, first_line + len(lines))), None, {}, 0)
+
+    def _quick(self, main: Format, text: str, first_line: int) -> list[pa.Table] | None:
+        """The block in one go where its lines keep to their format; ``None`` where they must be looked at one by one."""
+        if "\n\n" in text or text[:1] == "\n" or text[-1:] == "\n" or not text:
+            return None
+        count = text.count("\n") + 1
+        numbers = range(first_line, first_line + count)
+        if main.kind == "json" and not main.records:
+            if self.shape is None:
+                self.shape = bulk.shape(text.split("\n", 400)[:400]) or False
+            raw = bulk.objects(main, text, self.shape, count) if self.shape else None
+            if raw is None:
+                return None
+            self.counts["lines"] += count
+            return self._records(main, raw, numbers, None, {}, [])
+        if main.kind != "text" or main.joins or main.comment:
+            return None
+        if main.split and not main.multiline and (found := bulk.cut(main, text)) is not None:
+            raw, good = found
+            self.counts["lines"] += count
+            tables = self._records(main, raw, np.flatnonzero(good) + first_line, None, {}, [])
+            if not good.all():
+                lines, others = text.split("\n"), np.flatnonzero(~good).tolist()
+                tables += self._payload([lines[i] for i in others], [first_line + i for i in others], None, {})
+            return tables
+        columns = list(zip(*main.block_regex.findall(text), strict=True))
+        if any(columns[-1]):
+            return None
+        self.counts["lines"] += count
+        return self._records(main, dict(zip(main.groups, columns[:-1], strict=True)), numbers, None, {}, [])
 
     # ── envelopes ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -137,9 +166,8 @@ class Parser:
             given = None if given is None else [given[i] for i in keep]
             around = {k: [v[i] for i in keep] for k, v in around.items()}
         if layer.time and given is None and any(t.strip() in raw for name in layer.time for t in name.split("+")):
-            from incidentnb.evidence.fields import _times
-
-            micros, _ = _times(layer, raw, len(here), self.clock(layer))
+            gone = pa.array(["", *layer.missing])
+            micros, _ = times_of(layer, {k: column_of(v, gone) for k, v in raw.items()}, len(here), self.clock(layer))
             given = micros.to_pylist()
         stamps = {p.strip() for t in layer.time for p in t.split("+")}
         for target, origin in layer.fields.items():
@@ -315,7 +343,7 @@ class Parser:
         if fmt.kind == "columns":
             return self._match_columns(fmt, lines)
         matched, flats, bad = [], [], {}
-        read = _read_json if fmt.kind == "json" else _read_logfmt
+        read = read_json if fmt.kind == "json" else read_logfmt
         for i, line in enumerate(lines):
             if not line or line.isspace():
                 continue
@@ -386,7 +414,7 @@ def _joined_partials(payload: list[str], flags: Sequence, partial: str) -> tuple
     return whole, keep
 
 
-def _read_json(line: str):
+def read_json(line: str):
     """A dict, or the reason why there is none."""
     start = line.lstrip()[:1]
     if start != "{":
@@ -409,7 +437,7 @@ def _read_json(line: str):
     return value if isinstance(value, dict) else "JSON, but not an object"
 
 
-def _read_logfmt(line: str):
+def read_logfmt(line: str):
     pairs = _PAIR.findall(line)
     if len(pairs) < 2:
         return ""
@@ -467,10 +495,25 @@ def expand(value: dict, path: list[str], around: dict | None = None) -> list[dic
 
 def recognises(fmt: Format, flat: dict) -> bool:
     """Whether an object has the keys and values that a format requires."""
-    for key in fmt.requires:
-        if key not in flat and not ("|" in key and any(k in flat for k in key.split("|"))):
+    keys = flat.keys()
+    if not keys >= fmt.needed or (fmt.refused and not fmt.refused.isdisjoint(keys)):
+        return False
+    for group in fmt.either:
+        if keys.isdisjoint(group):
             return False
-    return all(str(flat.get(key)) in values for key, values in fmt.where.items())
+    for test in fmt.where_tests:
+        if not has_value(flat, test):
+            return False
+    return True
+
+
+def has_value(flat: dict, test: tuple) -> bool:
+    """Whether a field of an object has one of the values that a test of ``where`` or ``signs`` names."""
+    key, values, begins = test
+    if key not in flat:
+        return False
+    value = str(flat[key])
+    return value in values or "*" in values or (begins is not None and begins.match(value) is not None)
 
 
 def _transposed(rows: list[dict]) -> dict[str, list]:

@@ -32,7 +32,7 @@ from incidentnb.exceptions import InputError
 
 SPLIT_FROM = 96 << 20
 RANGE = 40 << 20
-ROWS_PER_PART = 250_000
+ROWS_PER_PART = 125_000
 REJECTS = "rejects.jsonl"
 Progress = Callable[[int, int | None, int], None]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_MOST_LINES = 200_000  # looked at; a longer file is not checked further
+_MOST_LINES = 60_000  # looked at; a longer file is not checked further
 _SHORTEST = 10  # lines in a row that must come again; fewer do so by chance
 _DIFFERENT = 5  # of them; a row of one and the same line is chatter
 

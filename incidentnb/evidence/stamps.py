@@ -96,58 +96,97 @@ class Clock:
     used: Counter = field(default_factory=Counter)
     ambiguous: int = 0  # stamps in the hour that a change to winter time repeats
     nonexistent: int = 0  # stamps in the hour that a change to summer time skips
-    _memo: dict = field(default_factory=dict)
     _last: str = ""
     _month: int = 0
     _previous: int | None = None  # naive µs of the stamp before, for the repeated hour
     _second_pass: bool = False
 
-    def column(self, values: Sequence) -> pa.Array:
+    def column(self, values: Sequence | pa.Array) -> pa.Array:
         """Stamps of consecutive records → int64 microseconds UTC; what is not understood is null.
 
-        Takes text, or numbers (epochs), ``None`` and "" for no stamp. Complexity: linear; ISO stamps go through one vectorised cast.
+        Takes text, or numbers (epochs), ``None`` and "" for no stamp. Complexity: linear; ISO stamps and numbers go through one
+        vectorised cast, others are read once per distinct stamp.
         """
-        quick = self._column_iso(values)
-        if quick is not None:
-            return quick
-        memo, out = self._memo, []
-        if len(memo) > 200_000:
-            memo.clear()
-        for value in values:
-            if value is None or value == "":
-                out.append(None)
-                continue
-            key = value if type(value) is str else (value,)
-            known = memo.get(key, memo)
-            if known is memo:
-                known = self._read(value)
-                memo[key] = known
-            if known is None:
-                out.append(None)
-            else:
-                micros, offset = known
-                self.offsets[offset] += 1
-                out.append(micros if offset != "naive" else self._place(micros))
-        return pa.array(out, pa.int64())
+        if not isinstance(values, pa.Array):
+            try:
+                values = pa.array(values, pa.string())
+            except (pa.ArrowInvalid, pa.ArrowTypeError):
+                try:
+                    values = pa.array(values)
+                except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+                    return self._one_by_one(values)
+        if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+            return self._numbers(values)
+        if not pa.types.is_string(values.type):
+            return self._one_by_one(values.to_pylist())
+        quick = self._iso(values)
+        return quick if quick is not None else self._distinct(values)
 
     def one(self, value) -> int | None:
         """Microseconds UTC of one stamp, or None."""
         return self.column([value])[0].as_py()
 
-    def _column_iso(self, values: Sequence) -> pa.Array | None:
-        first = next((v for v in values if v), None)
+    def _one_by_one(self, values: Sequence) -> pa.Array:
+        """Values of mixed kinds, in order."""
+        out = []
+        for value in values:
+            known = None if value is None or value == "" else self._read(value)
+            if known is None:
+                out.append(None)
+                continue
+            micros, offset = known
+            self.offsets[offset] += 1
+            out.append(micros if offset != "naive" else self._place(micros))
+        return pa.array(out, pa.int64())
+
+    def _distinct(self, values: pa.Array) -> pa.Array:
+        """Text of any layout, each distinct stamp read once, in the order in which they first appear."""
+        coded = values.dictionary_encode()
+        known = [self._read(v) if v else None for v in coded.dictionary.to_pylist()]
+        counts = pc.value_counts(coded.indices.drop_null())
+        naive = False
+        for index, n in zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True):
+            if known[index] is not None:
+                self.offsets[known[index][1]] += n
+                naive = naive or known[index][1] == "naive"
+        micros = pa.array([k and k[0] for k in known], pa.int64()).take(coded.indices)
+        if not naive or self.zone is UTC:
+            return micros
+        is_naive = pa.array([k is not None and k[1] == "naive" for k in known]).take(coded.indices).to_pylist()
+        return pa.array([self._place(m) if m is not None and there else m for m, there in zip(micros.to_pylist(), is_naive, strict=True)],
+                        pa.int64())
+
+    def _numbers(self, values: pa.Array) -> pa.Array:
+        """Epoch numbers; one unit for all where their magnitudes agree."""
+        span = pc.min_max(values).as_py()
+        low, high = span["min"], span["max"]
+        if low is None:
+            return pa.nulls(len(values), pa.int64())
+        units = {(sum(abs(v) >= edge for edge in (1e11, 1e14, 1e17))) for v in (low, high)}
+        if len(units) > 1 or not 1e8 <= low <= high < 1e19:
+            return self._one_by_one(values.to_pylist())
+        count = len(values) - values.null_count
+        self.used["epoch"] += count
+        self.offsets["+00:00"] += count
+        unit = units.pop()
+        if pa.types.is_floating(values.type):
+            return pc.cast(pc.round(pc.multiply(values, (1e6, 1e3, 1.0, 1e-3)[unit])), pa.int64(), safe=False)
+        values = pc.cast(values, pa.int64())
+        return pc.divide(values, 1000) if unit == 3 else pc.multiply(values, (1_000_000, 1000, 1)[unit])
+
+    def _iso(self, text: pa.Array) -> pa.Array | None:
+        """ISO 8601 with one shape throughout, in one cast; ``None`` where the stamps are something else."""
+        first = next((v for v in text[:20].to_pylist() if v), None)
         if not isinstance(first, str) or not (found := _ISO_QUICK.fullmatch(first)):
             return None
         zoned = found[1] is not None
         if not zoned and self.zone is not UTC:
             return None
         try:
-            text = pa.array(values, pa.string())
-            text = pc.if_else(pc.equal(text, ""), None, text)
             if "," in first:
                 text = pc.replace_substring(text, ",", ".")
             stamps = pc.cast(text, pa.timestamp("ns", "UTC") if zoned else pa.timestamp("ns"))
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
+        except pa.ArrowInvalid:
             return None  # some stamp is of another shape: one by one
         count = len(stamps) - stamps.null_count
         self.used["iso"] += count
@@ -156,9 +195,10 @@ class Clock:
         elif first.endswith("Z") and (pc.sum(pc.ends_with(text, "Z")).as_py() or 0) == count:
             self.offsets["+00:00"] += count
         else:
-            for offset, n in Counter(v[-6:] if v[-3] == ":" else v[-5:] if v[-1] != "Z" else "+00:00" for v in values if v).items():
-                self.offsets[_spell_offset(offset)] += n
-        return pc.cast(pc.divide(pc.cast(stamps, pa.int64()), 1000), pa.int64())
+            ends = pc.value_counts(pc.utf8_slice_codeunits(text.drop_null(), -6))
+            for end, n in zip(ends.field("values").to_pylist(), ends.field("counts").to_pylist(), strict=True):
+                self.offsets[_spell_offset("Z" if end.endswith("Z") else end if end[-3] == ":" else end[-5:])] += n
+        return pc.divide(pc.cast(stamps, pa.int64()), 1000)
 
     def _read(self, value) -> tuple[int, str] | None:
         """(microseconds, offset): UTC where the stamp has an offset, else naive with offset ``naive``."""
