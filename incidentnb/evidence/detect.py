@@ -76,7 +76,8 @@ def choose(text: str, formats: Mapping[str, Format], *, base: Plan, wanted: str 
 def _detect(lines: list[str], formats: Mapping[str, Format], base: Plan, depth: int) -> tuple[list[Format], list[Format], str]:
     candidates = _candidates(formats, lines)
     scores = [s for f in candidates if f.name != PLAIN and (s := _score(f, lines, base))]
-    scores = sorted((_with_payload(s, lines, formats, base) if _pure(s.format) and depth < 3 else s for s in scores), key=lambda s: -s.value)
+    scores = [_with_payload(s, lines, formats, base) if _pure(s.format) and depth < 3 else s for s in scores]
+    scores.sort(key=lambda s: -s.value)
     if not scores:
         plain = formats.get(PLAIN)
         return [], [plain] if plain and lines else [], "no line holds a time; read as undated text"

@@ -35,11 +35,14 @@ _SEGMENT = re.compile(
     r"|(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16,}"  # a long token with digits
     r"|[^/@]{1,64}@[^/]{1,64}"  # a mail address
     r"|[^/]{65,})(?=/|$)")
-_DURATION = re.compile(r"(-?\d+(?:\.\d+)?)\s*(ns|us|µs|μs|micros?|microseconds?|ms|msecs?|millis|milliseconds?|s|sec|secs|seconds?|m|min|h)?",
-                       re.IGNORECASE)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|nanoseconds?|us|µs|μs|micros?|microseconds?|ms|msecs?|millis|milliseconds?|"
+                       r"s|secs?|seconds?|m|mins?|minutes?|h|hours?|d)", re.IGNORECASE)
+_DURATIONS = re.compile(rf"(?:{_DURATION.pattern}[ ,]*)+", re.IGNORECASE)
+_CLOCK = re.compile(r"(?:(\d{1,5})\.)?(\d{1,2}):(\d{2}):(\d{2}(?:\.\d{1,9})?)")
 _SCALE = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "μs": 1e-3, "micro": 1e-3, "micros": 1e-3, "microsecond": 1e-3, "microseconds": 1e-3,
           "ms": 1.0, "msec": 1.0, "msecs": 1.0, "millis": 1.0, "millisecond": 1.0, "milliseconds": 1.0, "s": 1e3, "sec": 1e3,
-          "secs": 1e3, "second": 1e3, "seconds": 1e3, "m": 6e4, "min": 6e4, "h": 3.6e6}
+          "secs": 1e3, "second": 1e3, "seconds": 1e3, "m": 6e4, "min": 6e4, "mins": 6e4, "minute": 6e4, "minutes": 6e4, "h": 3.6e6, "hour": 3.6e6,
+          "hours": 3.6e6, "d": 8.64e7, "nanosecond": 1e-6, "nanoseconds": 1e-6}
 _ADDRESS_PORT = re.compile(r"^\[?([0-9a-fA-F:.]+?)\]?:\d{1,5}$")
 
 
@@ -68,17 +71,24 @@ def level_of(written: str, own: dict[str, str]) -> str | None:
 
 
 def duration_ms(value, scale: float) -> float | None:
-    """A duration in milliseconds; a scale of 0 means that the unit stands in the value (Go writes ``1m2.5s``)."""
+    """A duration in milliseconds. A unit that stands in the value (Go's ``1m2.5s``, .NET's ``00:00:01.25``) is believed; a bare
+    number is of the format's unit, and nothing where the format has none (scale 0).
+    """
     if value is None or value == "":
         return None
     try:
-        if scale:
-            number = float(value) * scale
-            return number if number == number and abs(number) != float("inf") else None
-        parts = _DURATION.findall(str(value).strip())
-        return sum(float(n) * _SCALE.get(unit.lower(), 1.0) for n, unit in parts) if parts else None
-    except (ValueError, OverflowError):
+        number = float(value) * scale if scale else None
+    except (ValueError, TypeError, OverflowError):
+        number = None
+    if number is not None:
+        return number if number == number and abs(number) != float("inf") else None
+    text = str(value).strip()
+    if found := _CLOCK.fullmatch(text):
+        return ((int(found[1] or 0) * 24 + int(found[2])) * 60 + int(found[3])) * 60_000.0 + float(found[4]) * 1000
+    if len(text) > 40 or not _DURATIONS.fullmatch(text):
         return None
+    return sum(float(n) * _SCALE[unit.lower()] for n, unit in _DURATION.findall(text))
+
 
 
 def text_of(value) -> str | None:
@@ -152,10 +162,16 @@ def assemble(fmt: Format, raw: dict[str, Sequence], lines: Sequence[int], clock:
     taken: set[str] = set()
     for target, origin in fmt.fields.items():
         values, name = _first_of(raw, origin.names)
-        if values is None:
-            continue
+        found = None if values is None else _canonical(target, values, origin.unit, fmt, tally, keep, lines)
         taken.add(name)
-        columns |= _canonical(target, values, origin.unit, fmt, tally, keep, lines)
+        while origin.other is not None:  # a duration under other names, in other units
+            origin = origin.other
+            values, name = _first_of(raw, origin.names)
+            if values is not None:
+                more = _canonical(target, values, origin.unit, fmt, tally, keep, lines)
+                found = more if found is None else {target: pc.coalesce(found[target], more[target])}
+                taken.add(name)
+        columns |= found or {}
     if "path" in columns and "route" not in columns:
         columns["route"] = routes_of(columns["path"], tally.memo.setdefault("route", {}))
     _extras(columns, raw, used | taken, tally)
@@ -241,7 +257,7 @@ def _first_of(raw, names: Sequence[str]) -> tuple[pa.Array | list | None, str]:
 
 
 def _canonical(target: str, values: pa.Array | list, unit: str, fmt: Format, tally: Tally, keep, lines) -> dict[str, pa.Array]:
-    memo = tally.memo.setdefault((fmt.name, target), {})
+    memo = tally.memo.setdefault((fmt.name, target, unit), {})
     if target == "level":
         texts = texts_of(values)
         counted = texts if keep is None else texts.filter(keep)

@@ -242,8 +242,8 @@ def _also(own: Origin, base: Origin) -> Origin:
 
 
 def _checked(data: dict, path: Path, wrong) -> Format:
-    known = {"name", "title", "family", "kind", "like", "pattern", "split", "time", "zone", "multiline", "payload", "partial", "joins", "fields", "levels",
-             "requires", "where", "signs", "records", "separator", "header", "comment", "missing", "body", "weight", "samples"}
+    known = {"name", "title", "family", "kind", "like", "pattern", "split", "time", "zone", "multiline", "payload", "partial", "joins", "fields",
+             "levels", "requires", "where", "signs", "records", "separator", "header", "comment", "missing", "body", "weight", "samples"}
     for key in data:
         if key not in known:
             raise wrong(key, f"unknown key {key!r}", f"known: {', '.join(sorted(known))}")

@@ -371,7 +371,8 @@ class Parser:
         matched, bad = [], {}
         for i, line in enumerate(lines):
             if found := fmt.header_regex.match(line):
-                self.names = _unique([n for n in found["names"].split(fmt.separator) if n])
+                named = found["names"]
+                self.names = _unique([n for n in (named.split(fmt.separator) if fmt.separator in named else named.split()) if n])
                 continue
             if not line or (fmt.comment and line.startswith(fmt.comment)):
                 continue
@@ -501,10 +502,7 @@ def recognises(fmt: Format, flat: dict) -> bool:
     for group in fmt.either:
         if keys.isdisjoint(group):
             return False
-    for test in fmt.where_tests:
-        if not has_value(flat, test):
-            return False
-    return True
+    return not fmt.where or all(has_value(flat, test) for test in fmt.where_tests)
 
 
 def has_value(flat: dict, test: tuple) -> bool:
