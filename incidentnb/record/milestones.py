@@ -46,9 +46,8 @@ class Milestone:
         """The milestone for people: its time with the zone, its interval where it has one."""
         if self.moment is None:
             return NOT_RECORDED
-        if isinstance(self.moment, Interval):
-            return f"{times.iso(self.at, zone)} ({times.iso(self.moment.earliest, zone)} – {times.iso(self.moment.latest, zone)})"
-        return str(times.iso(self.moment, zone))
+        best, *ends = (times.iso(part, zone, "seconds") for part in (self.at, *moments.bounds(self.moment)))
+        return f"{best} ({ends[0]} – {ends[1]})" if isinstance(self.moment, Interval) else str(best)
 
 
 @dataclass(frozen=True)
@@ -82,15 +81,17 @@ class Metric:
         """``TTD 3 min 5 s (started 2026-… → detected 2026-…)``, or ``TTD not recorded (…)``."""
         if self.value is None:
             return f"{self.name} {NOT_RECORDED} ({self.problem})"
-        span = f"{self.start.name} {times.iso(self.start.at, zone)} → {self.end.name} {times.iso(self.end.at, zone)}"
+        first, last = (times.iso(m.at, zone, "seconds") for m in (self.start, self.end))
+        span = f"{self.start.name} {first} → {self.end.name} {last}"
         least, most = self.bounds or (self.value, self.value)
         between = f", between {times.spell(least)} and {times.spell(most)}" if most > least else ""
         return f"{self.name} {times.spell(self.value)} ({span}{between})"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, zone: tzinfo = UTC) -> dict[str, Any]:
+        """The time in plain JSON; its ``text`` in ``zone``."""
         return {"value_s": None if self.value is None else self.value.total_seconds(), "from": moments.to_json(self.start.moment),
                 "to": moments.to_json(self.end.moment), "provenance": [self.start.provenance, self.end.provenance],
-                "text": self.text()}
+                "problem": self.problem, "text": self.text(zone)}
 
 
 def set_milestone(folder: Path | str, name: str, at: Moment | str = None, *, source: str = "", actor: str | None = None,
@@ -153,7 +154,7 @@ def metrics(found: dict[str, Milestone]) -> dict[str, Metric]:
 def _metric(name: str, start: Milestone, end: Milestone) -> Metric:
     missing = [m.name for m in (start, end) if m.moment is None]
     if missing:
-        return Metric(name, start, end, None, f"{' and '.join(missing)} {NOT_RECORDED}")
+        return Metric(name, start, end, None, f"{' and '.join(missing)} missing")
     if end.at >= start.at:
         return Metric(name, start, end, end.at - start.at)
     negative = moments.bounds(end.moment)[1] < moments.bounds(start.moment)[0]
