@@ -5,6 +5,6 @@ and why. ``section`` keeps one failing part from taking the rest with it. What p
 call as from the command line.
 """
 
-from incidentnb.case.core import Case
+from incidentnb.case.core import Case, Logs
 
-__all__ = ["Case"]
+__all__ = ["Case", "Logs"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from incidentnb import times
 from incidentnb.findings import CANNOT_TELL, Finding
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from incidentnb.evidence.changes import Change
     from incidentnb.evidence.table import LogTable
     from incidentnb.record.incident import Incident
-    from incidentnb.record.journal import Entry
+    from incidentnb.record.lines import Entry
 
 
 def reading(log: LogTable) -> Finding:
@@ -42,8 +43,8 @@ def reading(log: LogTable) -> Finding:
         notes.append(f"A replay: records after {times.iso(log.as_of)} are not seen below.")
     span = log.span
     window = f"From {times.iso(span.start)} to {times.iso(span.end)}." if span else "No record has a time."
-    return Finding("reading", "read" if span else CANNOT_TELL, sentence, window, {"files": len(inputs), **count}, frame, evidence=log.digest,
-                   notes=tuple(notes[:20]))
+    return Finding("reading", "read" if span else CANNOT_TELL, sentence, window, {"files": len(inputs), **count}, frame,
+                   evidence=log.digest, notes=tuple(notes[:20]))
 
 
 def with_look(finding: Finding, onset: Finding, since: datetime | None, usual: timedelta, warnings: Sequence[str]) -> Finding:
@@ -55,5 +56,127 @@ def with_look(finding: Finding, onset: Finding, since: datetime | None, usual: t
     if since is not None:
         back = interval.earliest - since if interval else None
         wider = f"; nothing changed in the {times.spell(usual)} before it" if back and back > usual else ""
-        notes.append(f"Looked back {times.spell(back)} before the onset, to {times.iso(since)}{wider}." if back else f"Looked back to {times.iso(since)}.")
+        how_far = f" {times.spell(back)} before the onset" if back else ""
+        notes.append(f"Looked back{how_far} to {times.iso(since)}{wider}.")
     return replace(finding, notes=(*notes, *warnings))
+
+
+def hypotheses(entries: Sequence[Entry]) -> Finding:
+    """The ledger of hypotheses: how many stand where, and whether a root cause is established. Frame as ``hypotheses.ledger_frame``."""
+    from incidentnb.record import hypotheses as ledger_room
+
+    ledger = ledger_room.hypotheses(entries)
+    cause, missing = ledger_room.root_cause(ledger), ledger_room.why_not(ledger)
+    states: dict[str, int] = {}
+    for one in ledger:
+        states[one.state] = states.get(one.state, 0) + 1
+    tally = ", ".join(f"{n} {state}" for state, n in states.items())
+    sentence = f"The root cause is not established: {missing}." if missing else f"Root cause, as supported: {cause}"
+    return Finding("hypotheses", ledger_room.NOT_ESTABLISHED if missing else "established", sentence,
+                   f"{len(ledger)} on the ledger: {tally}" if ledger else "", {"states": states},
+                   ledger_room.ledger_frame(ledger) if ledger else None)
+
+
+def milestones(entries: Sequence[Entry]) -> Finding:
+    """The five milestones with their provenance, and TTD, TTA, TTM, TTR each with its from and to.
+
+    Returns:
+        Frame ``what``, ``value``, ``from``; the milestones first, then the times between them. Missing is ``not recorded``.
+    """
+    import pandas as pd
+
+    from incidentnb.record import milestones as room
+
+    passed = room.milestones(entries)
+    metrics = room.metrics(passed)
+    rows = [{"what": f"{name}_at", "value": one.text(), "from": one.provenance if one.moment else ""} for name, one in passed.items()]
+    rows += [{"what": name, "value": times.spell(metric.value), "from": metric.text().removeprefix(f"{name} ") if metric.value is not None
+              else metric.problem} for name, metric in metrics.items()]
+    known = [metric.text().split(" (")[0] for metric in metrics.values() if metric.value is not None]
+    missing = [f"{name}_at" for name, one in passed.items() if one.moment is None]
+    return Finding("milestones", "recorded" if not missing else "recorded in part",
+                   f"{', '.join(known)}." if known else "No time between two milestones is known yet.",
+                   f"not recorded: {', '.join(missing)}" if missing else "", {name: one.moment for name, one in passed.items()},
+                   pd.DataFrame(rows))
+
+
+def standing(incident: Incident) -> Finding:
+    """Title, severity, status and commander by now, in one sentence; frame of the spans of severity, status and command."""
+    import pandas as pd
+
+    closed = f"closed {times.iso(incident.closed.at)}" if incident.closed else incident.status
+    sentence = f"{incident.title}: {incident.severity}, {closed}, commander {incident.ic}, opened {times.iso(incident.opened_at)}."
+    rows = [{"what": kind, "value": part.value, "from": part.start, "until": part.end, "by": part.actor}
+            for kind, parts in (("severity", incident.severities), ("status", incident.statuses)) for part in parts]
+    rows += [{"what": role.role, "value": role.person, "from": role.start, "until": role.end, "by": role.actor} for role in incident.roles]
+    why = f"as known at {times.iso(incident.as_of)}" if incident.as_of else ""
+    numbers = {"severity": incident.severity, "status": incident.status, "ic": incident.ic}
+    return Finding("standing", incident.status, sentence, why, numbers, pd.DataFrame(rows, dtype=object))
+
+
+def mitigations(incident: Incident, suspects: Finding | str, changes: Sequence[Change]) -> Finding:
+    """What was done against the impact and what came of it; then what could be undone among the changes that rank highest.
+
+    Returns:
+        Frame ``state`` (``done``, ``undone``, ``option``), ``what``, ``how`` (to undo it, or the command; never run), ``expected``,
+        ``effect``.
+    """
+    import pandas as pd
+
+    rows = [{"state": "undone" if one.undone_at else "done", "what": one.what, "how": one.command or one.undo, "expected": one.expected,
+             "effect": "; ".join(effect["effect"] for effect in one.effects)} for one in incident.mitigations]
+    options = options_of(suspects, changes)
+    done, rows = len(rows), rows + options
+    first = f" The nearest at hand: {options[0]['what']}." if options else ""
+    sentence = f"{done} recorded, {len(options)} to consider.{first}" if rows else "None is recorded, and no ranked change offers one."
+    why = suspects if isinstance(suspects, str) else "a candidate is not a cause: undo what a hypothesis speaks for" if options else ""
+    return Finding("mitigations", f"{done} recorded", sentence, why, {"options": options}, pd.DataFrame(rows) if rows else None)
+
+
+def options_of(suspects: Finding | str, changes: Sequence[Change], most: int = 3) -> list[dict[str, str]]:
+    """How each of the highest ranked changes could be undone: the command of a commit, the version before a deploy, the switch back."""
+    ranked = [] if isinstance(suspects, str) else [entry for entry in suspects.numbers.get("changes", ()) if entry.get("rank")]
+    found = []
+    for entry in ranked[:most]:
+        change = next((c for c in changes if (c.at, c.kind, c.id) == (entry["at"], entry["kind"], entry["id"])), None)
+        if change is not None:
+            name = " ".join(part for part in (change.kind, change.service, change.version or change.id) if part)
+            found.append({"state": "option", "what": f"undo {name}", "how": _undo(change, changes), "expected": "", "effect": ""})
+    return found
+
+
+def _undo(change: Change, changes: Sequence[Change]) -> str:
+    if change.kind == "commit":
+        merge = "-m 1 " if change.details.get("merge") else ""
+        return f"git -C {shlex.quote(change.source)} revert --no-edit {merge}{shlex.quote(str(change.details.get('sha') or change.id))}"
+    if change.kind == "deploy":
+        before = [c for c in changes if c.kind == "deploy" and c.service == change.service and c.at < change.at and c.version]
+        known = f"{before[-1].version}, deployed {times.iso(before[-1].at)}" if before else "which one is not in the changes given"
+        return f"roll back to the version before it ({known})"
+    return f"put the {change.kind} back as it was before {times.iso(change.at)}"
+
+
+def duties(incident: Incident, now: datetime) -> Finding:
+    """The duties of the runbook that are due, late or open at ``now``; frame ``state``, ``duty``, ``until``, ``how``, late ones first."""
+    import pandas as pd
+
+    from incidentnb.record import runbook
+
+    found = [duty for duty in runbook.duties(incident, now) if duty.state != "not applicable"]
+    left = sorted((duty for duty in found if duty.state in ("due", "late")), key=lambda duty: duty.state != "late")
+    late = sum(duty.state == "late" for duty in left)
+    sentence = f"{len(left)} of {len(found)} duties are open, {late} of them late."
+    frame = pd.DataFrame([{"state": duty.state, "duty": duty.what, "until": duty.due, "how": duty.verb} for duty in left], dtype=object)
+    return Finding("duties", "open" if left else "done", sentence if left else "Nothing that the runbook asks for is open.", "",
+                   {"open": len(left), "late": late, "closing_waits_for": [duty.id for duty in left if duty.gate]}, frame)
+
+
+def timeline(entries: Sequence[Entry], changes: Sequence[Change], findings: Sequence[Finding]) -> Finding:
+    """Entries, changes and findings in the order in which they happened; frame as ``publish.timeline.timeline``."""
+    from incidentnb.evidence.changes import changes_frame
+    from incidentnb.publish import timeline as room
+
+    frame = room.timeline(entries, changes_frame(changes), findings)
+    known = [at for at in frame["at"] if at == at and at is not None]
+    span = f", from {times.iso(min(known))} to {times.iso(max(known))}" if known else ""
+    return Finding("timeline", "listed", f"{len(frame)} events{span}.", "", {"events": len(frame)}, frame)

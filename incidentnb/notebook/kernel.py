@@ -1,4 +1,4 @@
-"""A kernel of this very interpreter: private, without network ports, warm by the time it is wanted."""
+"""A kernel of this very interpreter: private, off the network, warm by the time it is wanted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _LONGEST_BASE = 60  # a socket's whole path has room for 107 bytes
 def warm_kernel(cwd: Path | None = None) -> Iterator[Any]:
     """A kernel of this very interpreter, started now, so that it is warm when ``execute`` wants it; stopped at the end.
 
-    It needs no installed kernelspec, talks over sockets in a private folder (no network port), keeps no history and reads no
-    start-up files of the user.
+    It needs no installed kernelspec, its channels are sockets in a private folder and no network ports (ipykernel keeps one pipe on
+    loopback for the output of forked processes), it keeps no history and reads no start-up files of the user.
 
     Args:
         cwd: the folder that it runs in; by default the current one.
@@ -51,3 +51,17 @@ def warm_kernel(cwd: Path | None = None) -> Iterator[Any]:
             run_sync(manager.shutdown_kernel)(now=True)
     finally:
         shutil.rmtree(private, ignore_errors=True)
+
+
+def drop_tasks() -> None:
+    """Cancel what an interrupted nbclient left waiting, so that it does not complain later about the kernel's end."""
+    import asyncio
+
+    from jupyter_core.utils import ensure_event_loop
+
+    loop = ensure_event_loop()
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    if left and not loop.is_running():
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))

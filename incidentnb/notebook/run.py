@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from incidentnb import sinks, times
 from incidentnb.exceptions import InputError
 from incidentnb.notebook import store
-from incidentnb.notebook.kernel import warm_kernel
+from incidentnb.notebook.kernel import drop_tasks, warm_kernel
 from incidentnb.notebook.parameters import find, parameterized, quiet
 from incidentnb.notebook.truth import SCHEMA, SETUP, CellState, RunRecord, cell_state, error_of, titles
 
@@ -149,6 +149,9 @@ def _run(node: NotebookNode, manager: Any, sight: _Sight) -> None:
             if sight.running in sight.timed_out else ("killed", "the kernel died")
     except (CellTimeoutError, TimeoutError) as error:
         sight.ended = ("timed out", _one_line(error))
+    except KeyboardInterrupt:
+        drop_tasks()
+        raise
     finally:
         over.set()
         watch.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -84,7 +85,8 @@ def titles(node: NotebookNode) -> dict[int, str]:
     found, heading = {}, ""
     for index, cell in enumerate(node.cells):
         if cell.cell_type == "markdown":
-            lines = [line.lstrip("#").strip() for line in cell.source.splitlines() if line.startswith("#")]
+            prose = re.sub(r"```.*?(```|\Z)", "", cell.source, flags=re.DOTALL)
+            lines = re.findall(r"^#{1,6} +(.+)$", prose, re.MULTILINE)
             heading = lines[-1] if lines else heading
         else:
             found[index] = "the set-up" if SETUP & set(cell.metadata.get("tags", ())) else heading
