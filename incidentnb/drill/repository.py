@@ -12,7 +12,8 @@ from incidentnb.drill.scenario import Plan, between, pick
 from incidentnb.evidence.git import environment
 
 _OLDER = ("tidy the imports", "reviews: show the newest first", "search: drop stop words", "cart: round to cents",
-          "docs: how to run locally", "bump the linter", "catalog: cache for 60 s", "accounts: longer session", "orders: log the basket size", "invoice: new logo",
+          "docs: how to run locally", "bump the linter", "catalog: cache for 60 s",
+          "accounts: longer session", "orders: log the basket size", "invoice: new logo",
           "home: fewer queries", "tests: freeze the clock", "search: typo in the error text", "payments: name the currency")
 _RECENT = ("reviews: sort by rating behind a flag", "docs: correct the address of the wiki", "home: new banner")
 _CAUSE = {"null": "switch payment client to v3", "decode": "delivery slots in the order message", "plan": "prices from plan v2",
