@@ -30,7 +30,7 @@ ABBREVIATIONS = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "CET": 60, "CEST": 120, "
 
 # name → pattern. The first that matches a stamp whole is its layout; a file is expected to keep to it.
 LAYOUTS: dict[str, str] = {
-    "iso": rf"(?P<Y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}})[T _]\s*{_HMS}(?:\s*{_OFF})?",
+    "iso": rf"(?P<Y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}})[T _]\s*{_HMS}(?:\s*{_OFF}(?: [A-Z]{{3,5}}| \+\d{{4}})?)?",
     "iso minutes": rf"(?P<Y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}})[T ](?P<H>\d{{2}}):(?P<M>\d{{2}})(?:\s*{_OFF})?",
     "basic": r"(?P<Y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})[T -]?(?P<H>\d{2}):?(?P<M>\d{2}):?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?"
              rf"(?:\s*{_OFF})?",
@@ -49,6 +49,7 @@ LAYOUTS: dict[str, str] = {
     "month-day": rf"(?P<m>\d{{2}})[-/](?P<d>\d{{2}})\s+{_HMS}",
 }
 _TAI = re.compile(r"@([0-9a-f]{16})([0-9a-f]{8})?")
+_SECONDS_NANOS = re.compile(r"(\d{9,10}) (\d{1,9})")  # log4j2's instant, protobuf's Timestamp
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _ISO_QUICK = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?(Z|[+-]\d{2}:?\d{2})?")
 _COMPILED: dict[str, re.Pattern[str]] = {}
@@ -215,6 +216,9 @@ class Clock:
             return known
         if _NUMBER.fullmatch(text) and len(text.split(".")[0].lstrip("+-")) >= 9 and not (len(text) == 14 and text[:2] in ("19", "20")):
             return self._number(float(text) if "." in text or "e" in text.lower() else int(text))
+        if found := _SECONDS_NANOS.fullmatch(text):
+            self.used["epoch"] += 1
+            return int(found[1]) * 1_000_000 + int(found[2]) // 1000, "+00:00"
         if found := _TAI.fullmatch(text):
             seconds = int(found[1], 16) - 2**62 - 37  # TAI is 37 s ahead of UTC since 2017
             self.used["tai64n"] += 1
