@@ -163,6 +163,8 @@ def figure_for(finding: Finding, context: Mapping[str, Any]) -> Axes | None:
 def _interval(value: Any) -> Any:
     from incidentnb.times import Interval
 
+    if isinstance(value, Finding):
+        value = value.numbers.get("onset")
     return value if isinstance(value, Interval) else None
 
 

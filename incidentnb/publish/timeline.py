@@ -1,0 +1,179 @@
+"""The timeline: entries, changes and findings in the order in which things happened, each row with what bears it.
+
+A late note stands where it happened, not where it was typed. What has no time of its own stands where it was recorded and says so;
+what has neither stands last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from incidentnb import times
+from incidentnb.findings import Finding
+from incidentnb.record import lines, moments, pointers
+from incidentnb.record.lines import Entry
+from incidentnb.times import Interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("at", "latest", "what", "kind", "actor", "recorded_at", "evidence")
+_MACHINERY = {"run", "export", "sources", "duty", "retraction"}  # what the tool did, not what happened
+_STATES = {"testing": "being tested"}
+_NEVER = datetime.max.replace(tzinfo=times.UTC)
+
+
+def timeline(entries: Iterable[Entry], changes: pd.DataFrame | None = None, findings: Iterable[Finding] = ()) -> pd.DataFrame:
+    """Everything that happened, in order.
+
+    Args:
+        entries: of the journal; corrected and retracted ones are left out, corrections stand in their place.
+        changes: ``at``, ``kind``, ``id``, ``summary``, ``service``, ``version``, ``author``, ``source``.
+        findings: of the analyses; those that tell of a moment (onset, end, recovery) are rows.
+
+    Returns:
+        ``at`` (UTC; missing where unknown), ``latest`` (UTC; the end of what is known only to lie between the two), ``what`` (a
+        sentence), ``kind``, ``actor``, ``recorded_at`` (UTC), ``evidence`` (journal number, finding id, file:line); by ``at``, then as
+        recorded; the unknown last.
+    """
+    import pandas as pd
+
+    findings = list(findings)
+    known = {finding.id for finding in findings}
+    standing = lines.standing(list(entries))
+    last = {str(e.body.get("name")): e.seq for e in standing if e.kind == "finding"}
+    rows = [row for entry in standing if entry.kind not in _MACHINERY for row in _of_entry(entry, known, last)]
+    rows += [row for finding in findings for row in _of_finding(finding.name, finding.sentence, finding.numbers, finding.id, None)]
+    rows += [_of_change(change) for change in (changes.to_dict("records") if changes is not None else ())]
+    rows.sort(key=lambda row: (row["at"] is None, row["at"] or row["recorded_at"] or _NEVER, row["recorded_at"] or _NEVER))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    for name in ("at", "latest", "recorded_at"):
+        frame[name] = pd.to_datetime(frame[name], utc=True)
+    return frame
+
+
+def timeline_finding(frame: pd.DataFrame, onset: Interval | None = None, end: Interval | None = None) -> Finding:
+    """The timeline as an answer to show: how many events over which span, and the table with its columns in words.
+
+    Args:
+        frame: as ``timeline`` makes it.
+        onset: when the failing began, drawn into the figure.
+        end: when it ended.
+    """
+    known = frame["at"].dropna()
+    if not len(frame):
+        return Finding("timeline", "empty", "Nothing is on the timeline yet.", "", {}, frame)
+    length = times.spell((known.max() - known.min()).to_pytimedelta()) if len(known) else "an unknown time"
+    span = f" over {length}, from {times.iso(known.min().to_pydatetime(), precision='seconds')}" if len(known) else ""
+    unknown = int(frame["at"].isna().sum())
+    notes = (f"{unknown:,} of them stand last: when they happened is not known.",) if unknown else ()
+    sentence = f"{len(frame):,} event{'' if len(frame) == 1 else 's'}{span}."
+    return Finding("timeline", "listed", sentence, "", {"onset": onset, "end": end}, frame, notes=notes)
+
+
+def _row(at: Any, what: str, kind: str, *, actor: str = "", recorded: datetime | None = None, evidence: str = "") -> dict[str, Any]:
+    latest = at.latest if isinstance(at, Interval) and at.latest > at.at else None
+    return {"at": moments.best(at), "latest": latest, "what": what, "kind": kind, "actor": actor, "recorded_at": recorded,
+            "evidence": evidence}
+
+
+def _of_change(change: Mapping[str, Any]) -> dict[str, Any]:
+    known = {key: str(value) for key, value in change.items() if value not in (None, "") and value == value}
+    words = [known.get("kind", "change").capitalize(), *(known[key] for key in ("service", "version") if key in known)]
+    summary = known.get("summary", "")
+    name = " ".join(words if "version" in known or not known.get("id") else [*words, known["id"][:12]])
+    at = change.get("at")
+    at = None if at is None or at != at else at.to_pydatetime() if hasattr(at, "to_pydatetime") else at
+    return _row(at, f"{name}: {summary}" if summary and summary not in name else name, known.get("kind", "change"),
+                actor=known.get("author", ""), evidence=known.get("source", ""))
+
+
+def _of_finding(name: str, sentence: str, numbers: Mapping[str, Any], evidence: str, recorded: datetime | None) -> list[dict[str, Any]]:
+    if name == "onset" and (onset := _moment(numbers.get("onset"))):
+        rate = numbers.get("rate") if isinstance(numbers.get("rate"), Mapping) else {}
+        known = None not in (rate.get("baseline"), rate.get("during"))
+        rose = f": {_percent(rate['baseline'])} → {_percent(rate['during'])}" if known else ""
+        rows = [_row(onset, f"Failures begin{rose}", "onset", recorded=recorded, evidence=evidence)]
+        end = _moment(numbers.get("end"))
+        return rows + ([_row(end, "Failures end", "end", recorded=recorded, evidence=evidence)] if end else [])
+    return []
+
+
+def _of_entry(entry: Entry, known: set[str], last: Mapping[str, int]) -> list[dict[str, Any]]:
+    evidence = f"journal #{entry.seq}"
+    if entry.supersedes:
+        evidence += " (a correction)"
+    body = entry.body
+    if entry.kind == "finding":
+        if body.get("id") in known or last.get(str(body.get("name"))) != entry.seq:
+            return []  # told by the finding itself, or by a later answer to the same question
+        timed = _of_finding(str(body.get("name")), "", body.get("numbers") or {}, f"{body.get('id')}, {evidence}", entry.recorded_at)
+        if timed:
+            return timed
+    at = entry.occurred_at or entry.recorded_at
+    pointer = body.get("pointer")
+    if isinstance(pointer, Mapping) and (spelled := pointers.spell(dict(pointer))):
+        evidence += f", {spelled}"
+    if entry.kind == "finding":
+        evidence = f"{body.get('id')}, {evidence}"
+    return [_row(at, sentence(entry), entry.kind, actor=entry.actor, recorded=entry.recorded_at, evidence=evidence)]
+
+
+def sentence(entry: Entry) -> str:
+    """An entry in one line, as the timeline tells it. Text of people stays as they wrote it."""
+    said = {key: " ".join(str(value).split()) for key, value in entry.body.items() if isinstance(value, str) and value}
+
+    def also(key: str, before: str = ": ") -> str:
+        return f"{before}{said[key]}" if key in said else ""
+
+    body_says = entry.body.get
+    state = _STATES.get(said.get("state", ""), said.get("state", ""))
+    told = {
+        "opened": lambda: f"Incident opened{also('title')}{also('severity', ', ')}",
+        "note": lambda: said.get("text", ""),
+        "severity": lambda: f"Severity {said.get('severity', '')}{also('why')}",
+        "status": lambda: f"Status {said.get('status', '')}{also('why')}",
+        "role": lambda: _role(entry.body, said),
+        "hypothesis": lambda: f"{said.get('id', 'Hypothesis')} proposed{also('claim')}",
+        "evidence": lambda: f"Evidence {said.get('direction', 'on')} {said.get('hypothesis', '')}{also('text')}",
+        "verdict": lambda: f"{said.get('hypothesis', 'Hypothesis')} {state}{also('why')}",
+        "milestone": lambda: f"{said.get('milestone', 'Milestone').capitalize()}{also('source')}",
+        "mitigation": lambda: f"{said.get('id', 'Mitigation')} done{also('what')}",
+        "effect": lambda: f"{said.get('mitigation', 'Mitigation')} {'taken back' if body_says('undone') else 'seen'}{also('effect')}",
+        "decision": lambda: f"Decided{also('decision')}{also('why', ', because ')}",
+        "post": lambda: f"Posted to {said.get('channel', 'the channel')}{also('state', ', ')}{also('text')}",
+        "action": lambda: f"{said.get('id', 'Action')} to do{also('text')}{also('owner', ', ')}",
+        "action_done": lambda: f"{said.get('action', 'Action')} is done",
+        "section_failed": lambda: f"Could not be computed{also('section')}{also('reason', ' (')}{')' if 'reason' in said else ''}",
+        "finding": lambda: said.get("sentence", ""),
+        "postmortem": lambda: f"Postmortem planned for {said.get('date', 'a day')}{also('owner', ', ')}",
+        "closed": lambda: f"{'Closed as a false alarm' if body_says('false_alarm') else 'Closed'}{also('reason')}",
+        "reopened": lambda: f"Reopened{also('reason')}",
+    }
+    found = told[entry.kind]() if entry.kind in told else f"{entry.kind.replace('_', ' ').capitalize()}{also('text')}{also('summary')}"
+    return found or entry.kind
+
+
+def _role(body: Mapping[str, Any], said: Mapping[str, str]) -> str:
+    name = "incident commander" if said.get("role") == "ic" else said.get("role", "a role")
+    if body.get("released"):
+        return f"{said.get('person', '')} no longer {name}"
+    return f"{said.get('person', '')} takes over as {name}"
+
+
+def _moment(value: Any) -> datetime | Interval | None:
+    """A moment as a finding holds it, or as the journal keeps it."""
+    if isinstance(value, datetime | Interval):
+        return value
+    try:
+        return moments.from_json(value)
+    except (ValueError, TypeError):
+        return None
+
+
+def _percent(value: float) -> str:
+    from incidentnb.publish.style import percent
+
+    return percent(value)
