@@ -66,6 +66,9 @@ def choose(text: str, formats: Mapping[str, Format], *, base: Plan, wanted: str 
     layers, inner, why = _detect(lines, formats, base, 0)
     if not inner and not layers:
         raise InputError(path, f"no log format reads its lines (the first is {lines[0][:60]!r})" if lines else "no lines")
+    if not layers and inner[0].name == PLAIN and 2 * sum(line.lstrip().startswith("{") for line in lines) > len(lines):
+        why = next((why for line in lines if isinstance(why := read_json(line), str) and why), "no time, level or message in it")
+        raise InputError(path, f"JSON lines that cannot be read: {why}", "--format overrules the choice")
     plan = replace(base, layers=tuple(layers), formats=tuple(inner))
     wrapper = next((f for f in layers if f.kind == "json" and "message" in f.fields), None)  # a log of its own around lines of another
     family = wrapper.family if wrapper else inner[0].family if inner and inner[0].name != PLAIN else (layers or inner)[-1].family
@@ -112,7 +115,7 @@ def _detect(lines: list[str], formats: Mapping[str, Format], base: Plan, depth: 
 
 def _inside(envelope: Format, lines, formats, base, depth) -> tuple[list[Format], list[Format], str] | None:
     """What the payload of an envelope is written in; ``None`` where the envelope is best read as a plain format itself."""
-    raw, matched, _ = Parser(replace(base, formats=(envelope,)))._match(envelope, lines)
+    raw, _, _ = Parser(replace(base, formats=(envelope,)))._match(envelope, lines)
     payload = [p.partition("\n")[0] for p in raw.get(envelope.payload, []) if isinstance(p, str) and p.strip()]
     if not payload:
         return None

@@ -228,10 +228,7 @@ def times_of(fmt: Format, raw: dict[str, pa.Array | list], n: int, clock: Clock)
         parts = [p.strip() for p in name.split("+")]
         if not all(p in raw for p in parts):
             continue
-        if len(parts) == 1:
-            column = raw[parts[0]]
-        else:
-            column = pc.binary_join_element_wise(*(texts_of(raw[p]) for p in parts), " ")
+        column = raw[parts[0]] if len(parts) == 1 else pc.binary_join_element_wise(*(texts_of(raw[p]) for p in parts), " ")
         found = column if found is None else _coalesced(found, column)
         if isinstance(found, pa.Array) and not found.null_count:
             break
@@ -334,7 +331,7 @@ def _extras(columns: dict[str, pa.Array], raw, done: set[str], tally: Tally) -> 
         if column.null_count == n:
             continue
         own = name
-        if own.lower() in lower:
+        if own.lower() in COLUMNS:
             own = f"fields.{name}"
         while own.lower() in lower:
             own += "_"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import bz2
 import codecs
-import glob
 import gzip
 import hashlib
 import io
@@ -85,13 +84,20 @@ def expand(paths: list[str | Path]) -> list[str]:
             found += [str(p) for p in inside]
         elif path.exists():
             found.append(str(path))
-        elif re.search(r"[*?\[]", text) and (matches := glob.glob(text, recursive=True)):
-            found += [str(p) for p in sorted(map(Path, matches), key=_rotation_key) if p.is_file()]
+        elif re.search(r"[*?\[]", text) and (matches := _matches(path)):
+            found += [str(p) for p in sorted(matches, key=_rotation_key)]
         elif re.match(r"[a-z][a-z0-9+.-]*://", text):
             raise InputError(text, "remote sources are not read", "download it, or pipe it in and read -")
         else:
             raise InputError(text, "no such file or directory")
     return list(dict.fromkeys(found))
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """The files that a glob finds; it begins where its first wildcard is."""
+    parts = pattern.parts
+    first = next(i for i, part in enumerate(parts) if re.search(r"[*?\[]", part))
+    return [p for p in Path(*parts[:first]).glob(str(Path(*parts[first:]))) if p.is_file()]
 
 
 def _may_be_log(path: Path, root: Path) -> bool:
@@ -103,7 +109,8 @@ def _rotation_key(path: Path) -> tuple:
     """Sorts app.log.2.gz before app.log.1 before app.log, which is the order in which they were written."""
     found = _ROTATION.match(path.name)
     number = int(found["n"]) if found and found["n"] and len(found["n"]) <= 4 else 0
-    return (str(path.parent), found["stem"] if found else path.name, -number, path.name)
+    stem = re.sub(r"\.(?:log|jsonl?|txt)$", "", found["stem"] if found else path.name)
+    return (str(path.parent), stem, -number, path.name)
 
 
 def open_source(path: str) -> tuple[Source, io.BufferedIOBase | io.RawIOBase]:

@@ -23,7 +23,8 @@ _PAIR = re.compile(r'(?:^|[ \t])([A-Za-z_@][\w.@/:-]*)=("(?:[^"\\\n]|\\.)*"|[^ \
 _ESCAPED = re.compile(r"\\(.)")
 # the second and later lines of what is one record: indented, or one of the heads and tails that stack traces have
 TRACE = re.compile(r"[ \t]+\S|Caused by:|Traceback \(most recent|\s*\.\.\. \d+ (?:more|common)|goroutine \d+|panic:|\[stacktrace\]|"
-                   r"#\d+\s|--- End of|During handling of|The above exception|stack backtrace:|[\w.$]*(?:Exception|Error)\b[:\s]|\)$|\}$|\]$|\"\}\s*$")
+                   r"#\d+\s|--- End of|During handling of|The above exception|stack backtrace:|"
+                   r"[\w.$]*(?:Exception|Error)\b[:\s]|\)$|\}$|\]$|\"\}\s*$")
 _INDENTED = re.compile(r"\t| {4,}\S|[ \t]+(?:at |File \"|\.\.\. \d+ |\d+: |\|)|Caused by:|Traceback \(most recent|#\d+ ")
 Reject = tuple[int, str, str]  # line, reason, text
 
