@@ -1,5 +1,6 @@
 """What the tests share: where the real logs and the hostile inputs are."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,3 +14,13 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("the real logs and labelled cases (../shared) are not on this machine")
     return SHARED
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Under CI a skipped test is a failed one: there, everything that the tests need must be on the machine."""
+    report = yield
+    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome, report.longrepr = "failed", f"not to be skipped under CI: {reason}"
+    return report

@@ -11,9 +11,12 @@ from typing import NoReturn
 
 from incidentnb.exceptions import InputError
 
+DUTY_STATES = ("done", "skipped", "not applicable")
+STATUSES = ("investigating", "identified", "monitoring", "resolved")
 STATES = ("proposed", "testing", "supported", "refuted", "inconclusive")
 MILESTONES = ("started", "detected", "acknowledged", "mitigated", "resolved")
 EXPORTS = ("html", "md")
+AUDIENCES = ("internal", "customer", "public")
 
 
 class Parser(argparse.ArgumentParser):
@@ -110,9 +113,8 @@ def _verbs_of_practice(verb) -> None:
 def _verbs_of_analysis(verb) -> None:
     triage = verb("triage", "the whole answer from logs, no incident needed: when, what, who, what changed", _paths, _reading)
     _changes(triage)
-    onset = verb("onset", "when it began and ended, from logs or from a CSV with time and failing,total or one value column",
-                 _paths, _reading)
-    onset.set_defaults(needs="onset")
+    verb("onset", "when it began and ended, from logs or from a CSV with time and failing,total or one value column",
+         _paths, _reading)
     scope = verb("scope", "everyone or which subset, from logs or from a CSV with time, failing, total and attribute columns",
                  _paths, _reading)
     scope.add_argument("--onset", metavar="TIME", help="when it began (needed for a CSV; by default found in logs)")
@@ -121,64 +123,95 @@ def _verbs_of_analysis(verb) -> None:
     patterns.add_argument("--assign", metavar="OUT.csv", help="write line,pattern for every record")
     formats = verb("formats", "what it reads; with PATH what each file is, line counts, zone and how it is known", _reading)
     formats.add_argument("paths", metavar="PATH", nargs="*", help="log files, folders, globs, or - for stdin")
-    verb("redact", "the text of a file with secrets hidden", json=False).add_argument(
-        "file", metavar="FILE", help="a text file, or - for stdin")
+    redact = verb("redact", "the text of a file with secrets hidden, and on stderr how many of which kind", json=False)
+    redact.add_argument("file", metavar="FILE", help="a text file, or - for stdin")
+    redact.add_argument("--audience", metavar="WHO", choices=AUDIENCES, default="public",
+                        help="internal hides secrets; customer and public (the default) personal data too")
 
 
 def _verbs_of_an_incident(verb) -> None:
-    made = verb("open", "make the incident folder, read the evidence, execute the first investigation", _reading)
+    made = verb("open", "make the incident folder, read the evidence, execute the first investigation", _reading, _by)
     made.add_argument("title", metavar="TITLE", nargs="+", help="what is wrong, in a few words")
     made.add_argument("--severity", metavar="SEV", required=True, help="SEV-1, SEV-2, SEV-3 or SEV-4")
-    made.add_argument("--logs", metavar="PATH", nargs="+", action="extend", default=[], help="log files, folders, globs")
+    _logs(made)
     _changes(made)
     made.add_argument("--ic", metavar="NAME", help="the incident commander")
     made.add_argument("--at", metavar="TIME", help="when it was opened (default: now)")
     made.add_argument("--in", dest="parent", metavar="DIR", default=".", help="where to make the folder (default: here)")
     investigate = verb("investigate", "read what is new and execute the investigation notebook", _incident)
-    investigate.add_argument("--watch", metavar="SECONDS", type=float, help="again whenever the logs have grown, looking this often")
+    _logs(investigate)
+    _changes(investigate)
+    investigate.add_argument("--watch", metavar="SECONDS", type=float,
+                             help="again whenever the logs have grown or something was recorded, looking this often")
     verb("lab", "JupyterLab on a working copy of the investigation notebook", _incident, json=False).add_argument(
         "--no-browser", action="store_true", help="print the address, open no browser")
-    verb("status", "duties done, due and late, clocks, open hypotheses, the next promised update", _incident)
+    verb("status", "duties done, due and late, clocks, open hypotheses, the next promised update", _incident).add_argument(
+        "--all", action="store_true", help="duties that do not apply, too")
     verb("resolve", "prove recovery from the data with the resolution notebook, or say why it cannot", _incident)
     replay = verb("replay", "execute the notebook with only what was known at a time", _incident)
     replay.add_argument("--as-of", metavar="TIME", required=True, help="nothing recorded or logged later is seen")
-    verb("export", "the appendix: the last executed notebook as one file that opens anywhere", _incident).add_argument(
-        "--to", metavar="KINDS", default="html", help=f"one or more of {', '.join(EXPORTS)}, with commas (default: html)")
+    export = verb("export", "the appendix: the executed notebook as one file that opens anywhere", _incident)
+    export.add_argument("--to", metavar="KINDS", default="html", help=f"one or more of {', '.join(EXPORTS)}, with commas (default: html)")
+    export.add_argument("--audience", metavar="WHO", choices=AUDIENCES, default="public",
+                        help="internal hides secrets; customer and public (the default) personal data too")
+    export.add_argument("--run", metavar="FILE",
+                        help="this executed notebook (by default the last investigation, made anew if it is stale)")
     verb("verify", "check the journal's chain and the evidence against their digests", _incident)
 
 
 def _verbs_of_the_record(verb) -> None:
     verb("note", "record an observation", _text, _entry)
     hypothesis = verb("hypothesis", "record what might be the cause", _text, _entry)
-    hypothesis.add_argument("--because", metavar="TEXT", help="what makes one think so")
-    hypothesis.add_argument("--predicts", metavar="TEXT", help="what one would see if it were true")
-    hypothesis.add_argument("--disproof", metavar="TEXT", help="what would disprove it")
+    hypothesis.add_argument("--because", metavar="WHY", default="", help="what makes one think so")
+    hypothesis.add_argument("--predicts", metavar="WHAT", default="", help="what one would see if it were true")
+    hypothesis.add_argument("--disproof", metavar="WHAT", default="", help="what would disprove it")
     evidence = verb("evidence", "record evidence for or against a hypothesis", _hypothesis, _text, _entry)
     side = evidence.add_mutually_exclusive_group(required=True)
     side.add_argument("--for", dest="side", action="store_const", const="for", help="it speaks for the hypothesis")
     side.add_argument("--against", dest="side", action="store_const", const="against", help="it speaks against it")
-    evidence.add_argument("--source", metavar="REF", help="where it is: file:line, a link, a finding")
+    evidence.add_argument("--source", metavar="REF",
+                          help="what bears it: FILE:LINE, a finding, a query, a link, a file, an entry such as #12")
     verdict = verb("verdict", "record what became of a hypothesis", _hypothesis, _entry)
     verdict.add_argument("state", metavar="STATE", choices=STATES, help=", ".join(STATES))
-    verdict.add_argument("--because", metavar="TEXT", help="why")
-    mitigate = verb("mitigate", "record a mitigation that was done", _text, _entry)
-    mitigate.add_argument("--expect", metavar="TEXT", help="what it should do to the error rate")
-    mitigate.add_argument("--undo", metavar="TEXT", help="how to undo it")
-    verb("decide", "record a decision", _text, _entry).add_argument("--because", metavar="TEXT", help="why")
+    verdict.add_argument("--why", metavar="WHY", default="", help="the reason (needed for refuted and inconclusive)")
+    mitigate = verb("mitigate", "record something done against the impact, or the effect that it was seen to have", _text, _entry)
+    mitigate.add_argument("--expected", metavar="WHAT", default="", help="the effect that it should have")
+    mitigate.add_argument("--undo", metavar="HOW", default="", help="how to undo it")
+    mitigate.add_argument("--observe", metavar="ID", help="TEXT is the effect that this mitigation was seen to have, e.g. M1")
+    decide = verb("decide", "record a decision and why it was taken", _text, _entry)
+    decide.add_argument("--why", metavar="WHY", required=True, help="why")
+    decide.add_argument("--about", metavar="ID", default="", help="the mitigation that it is about, e.g. M1")
+    decide.add_argument("--safe", metavar="WORD", default="", help="is the fix 'safe now' or 'riskier' than the incident")
     severity = verb("severity", "record a change of severity", _entry)
     severity.add_argument("severity", metavar="SEV", help="SEV-1, SEV-2, SEV-3 or SEV-4")
-    severity.add_argument("--because", metavar="TEXT", help="why")
-    role = verb("role", "record who takes a role", _entry)
+    severity.add_argument("--why", metavar="WHY", default="", help="why")
+    role = verb("role", "record who takes a role; the incident commander (ic) changes hands", _entry)
     role.add_argument("role", metavar="ROLE", help="ic, scribe, communications or another role")
     role.add_argument("name", metavar="NAME", help="who takes it")
+    role.add_argument("--brief", metavar="TEXT", default="", help="what is handed over, in words")
     milestone = verb("milestone", "record when it started, was detected, acknowledged, mitigated or resolved", _entry)
     milestone.add_argument("name", metavar="MILESTONE", choices=MILESTONES, help=", ".join(MILESTONES))
-    post = verb("post", "record an update that was posted", _text, _entry)
-    post.add_argument("--to", metavar="WHERE", default="channel", help="channel, status page, stakeholders … (default: channel)")
-    post.add_argument("--next", metavar="TIME", help="when the next update was promised: a time, or a length such as 10m")
+    milestone.add_argument("--source", metavar="REF", default="", help="how it is known: a page, a finding")
+    post = verb("post", "record an update that was posted (nothing is sent)", _text, _entry)
+    post.add_argument("--channel", metavar="WHERE", default="chat", help="chat, status page, stakeholders … (default: chat)")
+    post.add_argument("--state", metavar="STATUS", default="",
+                      help=f"the status that it told, which becomes the incident's: {', '.join(STATUSES)}")
+    post.add_argument("--next", metavar="TIME", help="when the next update was promised: 10m, or a time")
     action = verb("action", "record an action item", _text, _entry)
-    action.add_argument("--owner", metavar="NAME", help="who does it")
-    action.add_argument("--due", metavar="DATE", help="by when, YYYY-MM-DD")
+    action.add_argument("--owner", metavar="NAME", default="", help="who does it")
+    action.add_argument("--due", metavar="DATE", default="", help="by when, YYYY-MM-DD")
+    action.add_argument("--type", metavar="TYPE", default="", help="prevent, detect, mitigate or process")
+    duty = verb("duty", "record that a duty of the runbook is done, skipped or not applicable", _entry)
+    duty.add_argument("duty", metavar="DUTY", help="its name, as incidentnb status shows it")
+    duty.add_argument("state", metavar="STATE", choices=DUTY_STATES, help=", ".join(DUTY_STATES))
+    duty.add_argument("text", metavar="REASON", nargs="*", help="why (needed unless it is done)")
+    retract = verb("retract", "take an entry back; it stays in the journal", _by, _folder)
+    retract.add_argument("entry", metavar="ENTRY", help="its number or id, e.g. #12")
+    _reason(retract)
+    close = verb("close", "close the incident; refused while duties that it waits for are open", _reason, _entry)
+    close.add_argument("--false-alarm", action="store_true", help="it was none: nothing else is owed")
+    close.add_argument("--override", metavar="WHY", default="", help="close all the same, for this reason")
+    verb("reopen", "reopen a closed or resolved incident", _reason, _entry)
 
 
 def _paths(made: Parser) -> None:
@@ -190,6 +223,10 @@ def _reading(made: Parser) -> None:
     made.add_argument("--zone", metavar="ZONE", help="zone of times that have none, e.g. Europe/Berlin")
     made.add_argument("--year", metavar="YEAR", type=int, help="year of dates that have none")
     made.add_argument("--formats", metavar="DIR", help="a folder of your own log formats")
+
+
+def _logs(made: Parser) -> None:
+    made.add_argument("--logs", metavar="PATH", nargs="+", action="extend", default=[], help="log files, folders, globs to read")
 
 
 def _changes(made: Parser) -> None:
@@ -204,13 +241,26 @@ def _incident(made: Parser) -> None:
 
 
 def _entry(made: Parser) -> None:
-    made.add_argument("--at", metavar="TIME", help="when it happened: 14:03, '10 minutes ago', ISO 8601 (default: now)")
-    made.add_argument("--by", metavar="NAME", help="who says so (default: you)")
+    made.add_argument("--at", metavar="TIME", help="when it happened: 14:03, '10 minutes ago', ISO 8601, A..B for an interval")
+    _by(made)
+    made.add_argument("--supersedes", metavar="ENTRY", help="the entry that this corrects, e.g. #12")
+    _folder(made)
+
+
+def _folder(made: Parser) -> None:
     made.add_argument("--incident", metavar="DIR", help="the incident's folder")
+
+
+def _by(made: Parser) -> None:
+    made.add_argument("--by", metavar="NAME", help="who says so (default: $INCIDENTNB_ACTOR, else you)")
 
 
 def _hypothesis(made: Parser) -> None:
     made.add_argument("hypothesis", metavar="ID", help="the hypothesis, e.g. H1")
+
+
+def _reason(made: Parser) -> None:
+    made.add_argument("text", metavar="REASON", nargs="+", help="why")
 
 
 def _text(made: Parser) -> None:

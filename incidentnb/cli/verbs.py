@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from incidentnb.exceptions import InputError
 
 
 class Answer(NamedTuple):
@@ -20,50 +24,257 @@ class Answer(NamedTuple):
 def run(args: argparse.Namespace) -> int:
     """Carry out the verb, print its answer, return the exit code."""
     answer = VERBS[args.verb](args)
+    if answer is not None:
+        _print(args, answer)
+    return answer.code if answer is not None else 0
+
+
+def _print(args: argparse.Namespace, answer: Answer) -> None:
+    from incidentnb.cli import terminal
+
+    terminal.clear()
     if getattr(args, "json", False):
-        json.dump(answer.value, sys.stdout, ensure_ascii=False, indent=2, allow_nan=False)
-        sys.stdout.write("\n")
+        sys.stdout.write(json.dumps(answer.value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
     elif answer.text:
         sys.stdout.write(answer.text.rstrip("\n") + "\n")
     sys.stdout.flush()
-    return answer.code
+
+
+# -- answers without an incident ----------------------------------------------------------------------------------------------------
 
 
 def _triage(args: argparse.Namespace) -> Answer:
     from incidentnb.cli import terminal
-    from incidentnb.publish.terminal import triage_page
     from incidentnb.workflow import analyses
 
     found = analyses.triage(args.paths, changes=args.changes, repos=args.repo, **_how(args)).as_json()
+    if args.json:
+        return Answer(found, "")
+    from incidentnb.publish.terminal import triage_page
+
     return Answer(found, triage_page(found, color=terminal.color(), width=terminal.width()))
+
+
+def _onset(args: argparse.Namespace) -> Answer:
+    from incidentnb.cli import pages
+    from incidentnb.workflow import analyses
+
+    return Answer(*pages.onset(analyses.onset(args.paths, **_how(args))))
+
+
+def _scope(args: argparse.Namespace) -> Answer:
+    from incidentnb.cli import pages
+    from incidentnb.workflow import analyses
+
+    return Answer(*pages.scope(analyses.scope(args.paths, began=args.onset, ended=args.end, **_how(args))))
+
+
+def _patterns(args: argparse.Namespace) -> Answer:
+    from incidentnb.cli import pages
+    from incidentnb.workflow import analyses
+
+    return Answer(*pages.patterns(analyses.patterns(args.paths, assign=args.assign, **_how(args))))
 
 
 def _formats(args: argparse.Namespace) -> Answer:
     from incidentnb.cli import pages
     from incidentnb.workflow import analyses
 
+    if not args.paths:
+        known = analyses.known_formats(args.formats)
+        return Answer({"schema": "incidentnb/formats/1", "inputs": [], "formats": known}, pages.known_formats(known))
     inputs = analyses.formats(args.paths, **_how(args))
     return Answer({"schema": "incidentnb/formats/1", "inputs": inputs}, pages.formats(inputs))
 
 
-def _note(args: argparse.Namespace) -> Answer:
+def _redact(args: argparse.Namespace) -> Answer:
+    from incidentnb.publish import redaction
+
+    try:
+        data = sys.stdin.buffer.read() if args.file == "-" else Path(args.file).read_bytes()
+    except OSError as error:
+        raise InputError(args.file, f"cannot be read: {error.strerror or error}") from None
+    if b"\0" in data[:65536]:
+        raise InputError(args.file, "looks binary", "name a text file")
+    text, counts = redaction.redact(data.decode("utf-8", "replace"), audience=args.audience)
+    hidden = ", ".join(f"{n:,} {kind}" for kind, n in sorted(counts.items()))
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    sys.stderr.write(f"incidentnb: hidden: {hidden or 'nothing'}\n")
+    return Answer(None, "")
+
+
+# -- an incident's life -------------------------------------------------------------------------------------------------------------
+
+
+def _open(args: argparse.Namespace) -> Answer:
+    from incidentnb.cli import pages, terminal
+    from incidentnb.workflow import running
+
+    how = {key: value for key, value in _how(args).items() if key != "progress"}
+    folder = running.open_incident(" ".join(args.title), args.severity, logs=args.logs, changes=args.changes, repos=args.repo, ic=args.ic,
+                                   parent=args.parent, at=args.at, by=args.by, **how)
+    if not args.logs:
+        return Answer(*pages.opened(folder, None))
+    made = running.investigate(folder, reading=terminal.progress(), cells=terminal.cells())
+    return Answer(*pages.opened(folder, made), made.exit_code)
+
+
+def _investigate(args: argparse.Namespace) -> Answer | None:
+    from incidentnb.cli import pages, terminal
+    from incidentnb.workflow import running
+
+    folder = _incident(args)
+    if args.watch is not None and not 0 < args.watch <= 86400:
+        raise InputError("--watch", f"{args.watch:g} is no number of seconds up to a day")
+    running.add_sources(folder, logs=args.logs, changes=args.changes, repos=args.repo)
+    if args.watch is None:
+        made = running.investigate(folder, reading=terminal.progress(), cells=terminal.cells())
+        return Answer(*pages.run(made), made.exit_code)
+    for made in running.watch(folder, args.watch, reading=terminal.progress(), cells=terminal.cells()):
+        _print(args, Answer(*pages.run(made)))
+        if made.record.outcome == "interrupted":
+            raise KeyboardInterrupt
+    return None
+
+
+def _lab(args: argparse.Namespace) -> Answer:
+    import subprocess
+
+    from incidentnb.workflow import running
+
+    folder = _incident(args)
+    words, environment, address = running.laboratory(folder, browser=not args.no_browser)
+    sys.stdout.write(f"incident  {folder}\n{address}\nCtrl-C ends it.\n")
+    sys.stdout.flush()
+    with subprocess.Popen(words, env=environment) as server:
+        try:
+            code = server.wait()
+        except KeyboardInterrupt:
+            server.terminate()
+            code = 0
+    return Answer(None, "", 0 if code == 0 else 3)
+
+
+def _status(args: argparse.Namespace) -> Answer:
+    from incidentnb.cli import terminal
+    from incidentnb.record import incident, status
+
+    folder = _incident(args)
+    found = status.status(incident.load(folder))
+    shown = {**found, "duties": [{**d, "verb": d["verb"] if d["verb"].split(" ")[0] in VERBS else ""} for d in found["duties"]]}
+    page = status.status_page_text(shown, color=terminal.color(), width=terminal.width(), everything=args.all)
+    return Answer(found, f"incident  {folder}\n{page}")
+
+
+def _resolve(args: argparse.Namespace) -> Answer:
+    from incidentnb.cli import pages, terminal
+    from incidentnb.workflow import running
+
+    made, recovery = running.resolve(_incident(args), reading=terminal.progress(), cells=terminal.cells())
+    return Answer(*pages.resolved(made, recovery), made.exit_code or (0 if recovery["verdict"] == "recovered" else 4))
+
+
+def _replay(args: argparse.Namespace) -> Answer:
+    from incidentnb.cli import pages, terminal
+    from incidentnb.workflow import running
+
+    made = running.replay(_incident(args), args.as_of, cells=terminal.cells())
+    return Answer(*pages.run(made), made.exit_code)
+
+
+def _export(args: argparse.Namespace) -> Answer:
+    from incidentnb.cli import terminal
+    from incidentnb.workflow import exporting
+
+    folder = _incident(args)
+    kinds = [kind.strip() for kind in args.to.split(",") if kind.strip()]
+    paths = exporting.export(folder, kinds, run=args.run, audience=args.audience, cells=terminal.cells())
+    return Answer({"incident": str(folder), "exports": [str(path) for path in paths]},
+                  "\n".join([f"incident  {folder}", *map(str, paths)]))
+
+
+def _verify(args: argparse.Namespace) -> Answer:
     from incidentnb.cli import pages
-    from incidentnb.record import incident
+    from incidentnb.workflow import exporting
+
+    folder = _incident(args)
+    checks = exporting.verify(folder)
+    return Answer(*pages.verified(folder, checks), 3 if any(c.state in ("changed", "missing") for c in checks) else 0)
+
+
+# -- the record ---------------------------------------------------------------------------------------------------------------------
+
+
+def _record(args: argparse.Namespace) -> Answer:
+    from incidentnb.cli import pages
+    from incidentnb.record import hypotheses, milestones
+    from incidentnb.record import statements as say
     from incidentnb.workflow import recording
 
-    folder = incident.locate(args.incident, ".")
-    entry = recording.note(folder, " ".join(args.text), at=args.at, by=args.by)
-    return Answer(*pages.entry(folder, entry))
+    folder = _incident(args)
+    text = " ".join(getattr(args, "text", ()))
+    who = {"actor": args.by, "supersedes": args.supersedes}
+    now = {"at": args.at, **who}
+    calls: dict[str, Callable[[], Any]] = {
+        "note": lambda: say.note(folder, text, **now),
+        "hypothesis": lambda: hypotheses.propose(folder, text, because=args.because, prediction=args.predicts,
+                                                 disproof=args.disproof, **now),
+        "evidence": lambda: recording.evidence(folder, args.hypothesis, args.side, text, source=args.source, **now),
+        "verdict": lambda: hypotheses.set_verdict(folder, args.hypothesis, args.state, args.why, **now),
+        "mitigate": lambda: say.observe(folder, args.observe, text, **now) if args.observe else
+        say.mitigate(folder, text, args.expected, args.undo, **now),
+        "decide": lambda: say.decide(folder, text, args.why, about=args.about, safe=args.safe, **now),
+        "severity": lambda: say.set_severity(folder, args.severity, args.why, **now),
+        "role": lambda: say.assign_role(folder, args.role, args.name, brief=args.brief, **now),
+        "milestone": lambda: milestones.set_milestone(folder, args.name, source=args.source, **now),
+        "post": lambda: recording.post(folder, text, channel=args.channel, next_update=args.next, state=args.state, **now),
+        "action": lambda: say.action(folder, text, args.owner, args.due, type=args.type, **now),
+        "duty": lambda: say.duty(folder, args.duty, args.state, text, **now),
+        "retract": lambda: say.retract(folder, args.entry, text, actor=args.by),
+        "close": lambda: say.close(folder, text, false_alarm=args.false_alarm, override=args.override, **now),
+        "reopen": lambda: say.reopen(folder, text, **now),
+    }
+    return Answer(*pages.entry(folder, calls[args.verb]()))
+
+
+def _demo(args: argparse.Namespace) -> Answer:
+    from incidentnb.workflow import practice
+
+    def tell(line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    practice.demo(args.dir, tell=tell)
+    return Answer(None, "")
+
+
+def _drill(args: argparse.Namespace) -> Answer:
+    from incidentnb.cli import pages
+    from incidentnb.workflow import practice
+
+    if args.answer:
+        return Answer(*pages.graded(practice.answer(args.answer)))
+    return Answer(*pages.drilled(practice.drill(args.dir, seed=args.seed, kind=args.kind)))
+
+
+def _incident(args: argparse.Namespace) -> Path:
+    from incidentnb.record import incident
+
+    return incident.locate(args.incident or getattr(args, "given", None), os.curdir)
 
 
 def _how(args: argparse.Namespace) -> dict[str, Any]:
     """The reading options, as ``evidence.reader.read`` takes them."""
     from incidentnb.cli import terminal
 
-    return {"format": args.format, "zone": args.zone, "year": args.year, "formats_dir": args.formats,
-            "progress": terminal.progress()}
+    return {"format": args.format, "zone": args.zone, "year": args.year, "formats_dir": args.formats, "progress": terminal.progress()}
 
 
-VERBS: dict[str, Callable[[argparse.Namespace], Answer]] = {
-    "triage": _triage, "formats": _formats, "note": _note,
+_RECORD = ("note", "hypothesis", "evidence", "verdict", "mitigate", "decide", "severity", "role", "milestone", "post", "action",
+           "duty", "retract", "close", "reopen")
+VERBS: dict[str, Callable[[argparse.Namespace], Answer | None]] = {
+    "demo": _demo, "drill": _drill, "triage": _triage, "onset": _onset, "scope": _scope, "patterns": _patterns, "formats": _formats,
+    "redact": _redact, "open": _open, "investigate": _investigate, "lab": _lab, "status": _status, "resolve": _resolve, "replay": _replay,
+    "export": _export, "verify": _verify, **dict.fromkeys(_RECORD, _record),
 }

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from incidentnb import times
+from incidentnb.exceptions import InputError
+
 if TYPE_CHECKING:
     from incidentnb.analysis.triage import Triage
     from incidentnb.evidence.table import LogTable
+    from incidentnb.findings import Finding
 
-Progress = Callable[[int, int | None, int], None]
 # How long before the first log line a change may lie and still be looked at.
 CHANGES_BEFORE = timedelta(days=1)
 
@@ -27,14 +30,20 @@ def reading(paths: Sequence[str | Path], **how: Any) -> Iterator[LogTable]:
         **how: ``format``, ``zone``, ``year``, ``formats_dir``, ``progress``, as ``evidence.reader.read`` takes them.
 
     Raises:
-        InputError: a path is missing, or nothing there is a log.
+        InputError: a path is missing, nothing there is a log, or no record has a time.
     """
     from incidentnb.evidence import reader, table
 
     with tempfile.TemporaryDirectory(prefix="incidentnb-", ignore_cleanup_errors=True) as folder:
-        reader.read(list(paths), Path(folder), **how)
+        manifest = reader.read(list(paths), Path(folder), **how)
         opened = table.open_table(folder)
         try:
+            if opened.span is None:
+                lines = sum(entry["lines"] for entry in manifest["inputs"])
+                if not lines:
+                    raise InputError(str(paths[0]), "is empty", "name logs that hold something")
+                raise InputError(str(paths[0]), f"no time found in {lines:,} line{'' if lines == 1 else 's'}",
+                                 "name logs whose records have a time, or their format with --format")
             yield opened
         finally:
             opened.close()
@@ -51,16 +60,94 @@ def triage(paths: Sequence[str | Path], *, changes: Sequence[str | Path] = (), r
         **how: as for ``reading``.
 
     Raises:
-        InputError: a path is missing, nothing there is a log, no line has a time.
+        InputError: a path is missing, nothing there is a log, no record has a time.
     """
     from incidentnb.analysis import triage as analysis
-    from incidentnb.evidence import changes as sources
+    from incidentnb.evidence import changes as feeds
 
     with reading(paths, **how) as table:
         span = table.span
-        found, warnings = sources.read_changes(list(changes), list(repos), since=span and span.start - CHANGES_BEFORE,
-                                               until=span and span.end)
-        return analysis.triage(table, found, warnings)
+        found, warnings = feeds.read_changes(list(changes), list(repos), since=span.start - CHANGES_BEFORE, until=span.end,
+                                             zone=times.zone(how.get("zone") or "UTC"))
+        told = [warning for entry in table.inputs for warning in entry["warnings"]]
+        return analysis.triage(table, found, [*told, *warnings])
+
+
+def onset(paths: Sequence[str | Path], **how: Any) -> Finding:
+    """When it began and ended, from logs, or from one CSV with ``time`` and ``failing,total`` or a value column.
+
+    Raises:
+        InputError: as ``reading``; a CSV without a time column or without numbers.
+    """
+    from incidentnb.analysis import onset as analysis
+
+    if _is_csv(paths):
+        from incidentnb.evidence import series
+
+        return analysis.onset_of_series(series.read_series(paths[0]))
+    with reading(paths, **how) as table:
+        return analysis.onset(table)
+
+
+def scope(paths: Sequence[str | Path], *, began: str | None = None, ended: str | None = None, **how: Any) -> Finding:
+    """Everyone or which subset, from logs, or from one CSV with ``time``, ``failing``, ``total`` and attribute columns.
+
+    Args:
+        paths: log files, folders, globs or ``-``, or one ``.csv``.
+        began: when it began, as a person says it; by default found in the data.
+        ended: when it ended; by default found with the onset, and with ``began`` given it is still going on.
+        **how: as for ``reading``.
+
+    Raises:
+        InputError: as ``reading``; a time that is none.
+    """
+    from incidentnb.analysis import onset as onsets
+    from incidentnb.analysis import scope as analysis
+    from incidentnb.evidence import series
+    from incidentnb.evidence.table import table_of
+
+    zone = times.zone(how.get("zone") or "UTC")
+    start, stop = (at and times.parse(at, zone) for at in (began, ended))
+    if start and stop and stop <= start:
+        raise InputError("--end", f"{ended} is not after the onset {began}")
+
+    def answer(table: LogTable) -> Finding:
+        if start is None:
+            return analysis.scope(table, onsets.onset(table))
+        return analysis.scope(table, times.Interval(start, start, start), stop)
+
+    if _is_csv(paths):
+        table = table_of(series.read_rows(paths[0]))
+        try:
+            return answer(table)
+        finally:
+            table.close()
+    with reading(paths, **how) as table:
+        return answer(table)
+
+
+def patterns(paths: Sequence[str | Path], *, assign: str | Path | None = None, **how: Any) -> Finding:
+    """The message patterns of logs, and which are new since the onset where there is one.
+
+    Args:
+        paths: log files, folders, globs or ``-``.
+        assign: a CSV to write: ``line,pattern`` for every record.
+        **how: as for ``reading``.
+
+    Raises:
+        InputError: as ``reading``; ``assign`` cannot be written.
+    """
+    from incidentnb.analysis import onset as onsets
+    from incidentnb.analysis import patterns as analysis
+
+    with reading(paths, **how) as table:
+        if assign is not None:
+            frame = analysis.assign(table)
+            try:
+                frame.to_csv(assign, index=False)
+            except OSError as error:
+                raise InputError(str(assign), f"cannot be written: {error.strerror or error}") from None
+        return analysis.patterns(table, onsets.onset(table))
 
 
 def formats(paths: Sequence[str | Path], **how: Any) -> list[dict[str, Any]]:
@@ -74,3 +161,19 @@ def formats(paths: Sequence[str | Path], **how: Any) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="incidentnb-", ignore_cleanup_errors=True) as folder:
         manifest = reader.read(list(paths), Path(folder), **how)
     return [{k: v for k, v in entry.items() if k != "parts"} for entry in manifest["inputs"]]
+
+
+def known_formats(formats_dir: str | Path | None = None) -> list[dict[str, Any]]:
+    """The formats that are read, the user's own among them: name, family, what they are.
+
+    Raises:
+        InputError: a format file is wrong (file:line).
+    """
+    from incidentnb.evidence import formats as room
+
+    known = room.load([Path(formats_dir)] if formats_dir else [])
+    return [{"name": name, "title": known[name].title, "family": known[name].family} for name in sorted(known)]
+
+
+def _is_csv(paths: Sequence[str | Path]) -> bool:
+    return len(paths) == 1 and str(paths[0]).lower().endswith(".csv")

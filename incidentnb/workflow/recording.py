@@ -1,32 +1,39 @@
-"""One journal entry each: what people saw, thought, did and decided."""
+"""The statements that make two entries; every other verb of the record is one function of ``record.statements``."""
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
-from incidentnb import times
-from incidentnb.record import journal
+from incidentnb.record import hypotheses, incident, statements
+from incidentnb.record.lines import Entry
 
 
-def when(text: str | datetime | None, zone: tzinfo = times.UTC) -> datetime | None:
-    """The instant at which something happened, as a person says it.
+def evidence(folder: Path | str, hypothesis: str, side: str, text: str, *, source: Any = None, at: Any = None, **who: Any) -> Entry:
+    """Record evidence ``for`` or ``against`` a hypothesis.
 
-    A clock time without a day is the last time the clock showed it: ``23:58`` said at ten past midnight was yesterday.
+    Args:
+        source: what bears it: ``FILE:LINE``, a finding, a query, a link, a file, an entry (``#12``). Without one it rests on the word of
+            whoever says it, which is recorded as a note and pointed at.
 
     Raises:
-        InputError: the text is no time.
+        InputError: as ``hypotheses.add_evidence``.
     """
-    if text is None or isinstance(text, datetime):
-        return text
-    moment = times.parse(text, zone)
-    if re.fullmatch(r"\s*\d{1,2}:\d{2}.*", text) and moment > times.now() + timedelta(minutes=5):
-        moment -= timedelta(days=1)
-    return moment
+    if not source:
+        known = incident.load(folder).hypotheses
+        if hypothesis.strip().upper() in {name for h in known for name in (h.id, h.id[1:])}:
+            source = f"#{statements.note(folder, text, at=at, **{k: v for k, v in who.items() if k != 'supersedes'}).seq}"
+    return hypotheses.add_evidence(folder, hypothesis, side, text, source or "", at=at, **who)
 
 
-def note(folder: Path | str, text: str, *, at: Any = None, by: str | None = None) -> journal.Entry:
-    """Record an observation."""
-    return journal.append(Path(folder), "note", {"text": text}, occurred_at=when(at), actor=by)
+def post(folder: Path | str, text: str, *, state: str = "", at: Any = None, **what: Any) -> Entry:
+    """Record an update that was posted; the ``state`` that it told (investigating, identified …) becomes the incident's status.
+
+    Raises:
+        InputError: as ``statements.post``.
+    """
+    made = statements.post(folder, text, state=state, at=at, **what)
+    told = made.body["state"]
+    if told and incident.load(folder).status != told:
+        statements.set_status(folder, told, at=at, **{k: v for k, v in what.items() if k in ("actor", "recorded_at")})
+    return made
