@@ -42,11 +42,18 @@ def outputs(path: Path, question: int) -> str:
     return json.dumps(node.cells[before + 1].outputs)
 
 
-def test_a_good_run_is_whole(tmp_path):
+@pytest.fixture(scope="module")
+def kernel():
+    """One kernel for the runs that leave it alive."""
+    with notebook.warm_kernel() as warm:
+        yield warm
+
+
+def test_a_good_run_is_whole(tmp_path, kernel):
     """A run that goes well is a valid notebook with parameters, outputs, counts and a record without a banner or papermill's words."""
     heard = []
     path, given = make(tmp_path, "print('hello', who, n)", "logs"), {"who": "Ada", "n": 7, "logs": ["a", "b"]}
-    record = notebook.execute(path, given, tmp_path / "runs", progress=lambda *told: heard.append(told))
+    record = notebook.execute(path, given, tmp_path / "runs", progress=lambda *told: heard.append(told), kernel=kernel)
     assert (record.outcome, record.why, record.complete, record.troubled) == ("completed", "", True, ())
     assert sections(record) == {"1": "completed", "2": "completed"}
     node = nbformat.read(record.path, as_version=4)
@@ -58,9 +65,9 @@ def test_a_good_run_is_whole(tmp_path):
     assert heard[0][:2] == (0, 5) and heard[-1][:2] == (5, 5) and "Question 2" in [told[2] for told in heard]
 
 
-def test_no_absolute_path_stays_behind(tmp_path):
+def test_no_absolute_path_stays_behind(tmp_path, kernel):
     """The executed notebook does not tell where it lay, unless a parameter says so."""
-    record = notebook.execute(make(tmp_path, "1 / 0"), {}, tmp_path / "runs")
+    record = notebook.execute(make(tmp_path, "1 / 0"), {}, tmp_path / "runs", kernel=kernel)
     text = record.path.read_text(encoding="utf-8")
     assert str(tmp_path) not in text and str(Path.home()) not in text.replace(sys.prefix, "")
 
@@ -100,17 +107,17 @@ def test_a_cell_that_does_not_stop_loses_its_kernel(tmp_path):
     assert sections(record) == {"1": "timed out", "2": "not run"} and record.outcome == "timed out"
 
 
-def test_without_its_set_up_nothing_runs(tmp_path):
+def test_without_its_set_up_nothing_runs(tmp_path, kernel):
     """When the set-up fails, the sections are not run one after the other into the same error."""
-    record = notebook.execute(make(tmp_path, "print(1)", setup="raise ValueError('no such <b>incident</b>')"), {}, tmp_path / "runs")
+    record = notebook.execute(make(tmp_path, "print(1)", setup="raise ValueError('no such <b>incident</b>')"), {}, tmp_path / "runs", kernel=kernel)
     assert sections(record) == {"1": "not run"} and record.outcome == "failed" and "no such" in record.why
     assert "<b>" not in nbformat.read(record.path, as_version=4).cells[0].source
 
 
-def test_a_section_that_could_not_be_computed_is_known(tmp_path):
+def test_a_section_that_could_not_be_computed_is_known(tmp_path, kernel):
     """A section that says so by itself leaves the run completed, but not complete, and on the banner."""
     cell = "from incidentnb.case import sections\nsections.tell('Question 1', 'the source is down')"
-    record = notebook.execute(make(tmp_path, cell, "1"), {}, tmp_path / "runs")
+    record = notebook.execute(make(tmp_path, cell, "1"), {}, tmp_path / "runs", kernel=kernel)
     assert sections(record) == {"1": "could not be computed", "2": "completed"}
     assert (record.outcome, record.complete, record.troubled[0].why) == ("completed", False, "the source is down")
     assert "Question 1" in nbformat.read(record.path, as_version=4).cells[0].source
@@ -140,7 +147,7 @@ def test_the_kernel_is_this_interpreter_and_talks_privately(tmp_path, monkeypatc
     assert "beyond loopback []" in outputs(record.path, 2) and "talks over ipc" in outputs(record.path, 2)
 
 
-def test_paths_with_braces_and_names_taken(tmp_path):
+def test_paths_with_braces_and_names_taken(tmp_path, kernel):
     """Braces in a path are no template, and a run never takes the place of another."""
     strange = tmp_path / "{who} ü {0}"
     path = make(strange, "print(who)")
@@ -148,10 +155,17 @@ def test_paths_with_braces_and_names_taken(tmp_path):
     before = first.read_bytes()
     second = notebook.prepare(path, {"who": "Ada"}, strange / "copy.ipynb")
     assert (first.name, second.name) == ("copy.ipynb", "copy-2.ipynb") and first.read_bytes() == before
-    record = notebook.execute(path, {"who": "../../evil"}, strange / "copy.ipynb")
+    record = notebook.execute(path, {"who": "../../evil"}, strange / "copy.ipynb", kernel=kernel)
     assert record.path == strange / "copy-3.ipynb" and record.complete and "../../evil" in outputs(record.path, 1)
     assert nbformat.read(record.path, as_version=4).metadata["incidentnb"]["run"] == "copy-3.ipynb"
     assert {p.name for p in strange.iterdir()} == {"probe.ipynb", "copy.ipynb", "copy-2.ipynb", "copy-3.ipynb"}
+
+
+def test_what_is_no_notebook_is_one_line(tmp_path):
+    """A file that is no notebook is refused with its name."""
+    (tmp_path / "x.ipynb").write_text("{not json")
+    with pytest.raises(InputError, match=r"x\.ipynb: cannot be read as a notebook"):
+        notebook.execute(tmp_path / "x.ipynb", {}, tmp_path / "runs")
 
 
 @pytest.mark.parametrize("value", ["a\"]; import os; os._exit(3) #", "line\nbreak", "{who}", "\\", "'''", '"""', "\u2028 ‮ é 🙂", "007"])

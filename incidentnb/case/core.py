@@ -70,7 +70,7 @@ class Case(Answers):
         """
         from incidentnb.record import incident
 
-        self.folder = incident.locate(str(folder) or None, Path.cwd())
+        self.folder = incident.locate(str(folder) or None, Path.cwd()).resolve()
         until = times.parse(as_of, times.zone(zone or "UTC")) if isinstance(as_of, str) and as_of else as_of or None
         super().__init__(self.folder / "evidence", until, zone)
         self.incident  # noqa: B018 - a folder that is no incident is told here, not in the first section

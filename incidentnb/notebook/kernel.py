@@ -40,8 +40,9 @@ def warm_kernel(cwd: Path | None = None) -> Iterator[Any]:
                                      kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(private / "kernels")]))
         make_client = manager.client
         manager.client = lambda **how: clients.append(make_client(**how)) or clients[-1]  # papermill leaves its client open
+        manager.cwd = (cwd or Path.cwd()).resolve()
         own = {"IPYTHONDIR": str(private / "ipython"), "JUPYTER_RUNTIME_DIR": str(private)}
-        run_sync(manager.start_kernel)(cwd=str(cwd or Path.cwd()), env={**os.environ, **own}, extra_arguments=[
+        run_sync(manager.start_kernel)(cwd=str(manager.cwd), env={**os.environ, **own}, extra_arguments=[
             "--HistoryManager.hist_file=:memory:", f"--IPKernelApp.exec_lines={_WARM}"])
         try:
             yield manager

@@ -40,12 +40,18 @@ def check_parameters(name: str | Path, parameters: dict[str, Any]) -> dict[str, 
     """The parameters as the notebook will get them, each known to it, of the type it declares, and plain JSON.
 
     Raises:
-        InputError: the notebook has no such parameter (the nearest name is told), or a value is of another type or no plain JSON.
+        InputError: the notebook has no such parameter (the nearest name is told), a value is of another type or no plain JSON, or
+            the file is no notebook.
     """
-    import papermill
+    with light_imports():
+        import papermill
 
     path = find(name)
-    known = papermill.inspect_notebook(_literal(path))
+    try:
+        with quiet():
+            known = papermill.inspect_notebook(_literal(path))
+    except Exception as error:
+        raise InputError(str(path), f"cannot be read as a notebook: {sinks.terminal(error, 200)}") from error
     for key, value in parameters.items():
         if key not in known:
             near = difflib.get_close_matches(str(key), known, 1, 0.5)
@@ -94,7 +100,8 @@ def prepare(name: str | Path, parameters: dict[str, Any], out: Path) -> Path:
 
 
 def parameterized(name: str | Path, parameters: dict[str, Any]) -> NotebookNode:
-    import papermill
+    with light_imports():
+        import papermill
 
     given = check_parameters(name, parameters)
     with quiet():
@@ -112,3 +119,22 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         log.disabled = before
+
+
+@contextlib.contextmanager
+def light_imports() -> Iterator[None]:
+    """Import papermill, nbformat and the like without the second that one grammar takes.
+
+    jsonschema, where it finds ``rfc3987_syntax``, compiles the grammar of IRIs on import; no schema of a notebook asks for it.
+    """
+    import sys
+
+    grammar = "rfc3987_syntax"
+    if "jsonschema" in sys.modules or grammar in sys.modules:
+        yield
+        return
+    sys.modules[grammar] = None  # type: ignore[assignment]  # what the import system takes for "not installed"
+    try:
+        yield
+    finally:
+        del sys.modules[grammar]

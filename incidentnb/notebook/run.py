@@ -43,13 +43,13 @@ def execute(name: str | Path, parameters: dict[str, Any], out: Path, *, timeout:
         grace: seconds that an interrupted cell has to stop, before its kernel is killed.
         progress: called with (code cells done, code cells in all, title of the section) as each cell starts and at the end.
         kernel: one that ``warm_kernel`` started; by default one is started here.
-        cwd: where the kernel runs; by default the current folder (a warm kernel has its own).
+        cwd: where the kernel runs; by default the current folder, and ``out`` for a run that lies in its own incident: such a run
+            knows the incident as ``..`` and holds when the folder moves (a warm kernel has to be started there for that).
 
     Raises:
         InputError: as ``find`` and ``check_parameters``; the folder cannot be written.
     """
     started = times.now()
-    node = parameterized(name, parameters)
     stem = find(name).stem
     target = out if out.suffix == ".ipynb" else out / f"{started:%Y-%m-%dT%H%M%SZ}-{stem}.ipynb"
     try:
@@ -57,31 +57,40 @@ def execute(name: str | Path, parameters: dict[str, Any], out: Path, *, timeout:
         store.salvage(target.parent)
     except OSError as error:
         raise InputError(str(target.parent), f"cannot be written: {error.strerror or error}") from None
-    sight = _Sight(node, timeout, grace, progress)
-    with store.workplace(target.parent) as work:
+    with contextlib.ExitStack() as stack:
+        if kernel is None:  # it starts while papermill is being imported here
+            kernel = stack.enter_context(warm_kernel(cwd or (target.parent if _inside(parameters, target) else None)))
+        given = parameters | {"incident": ".."} if _inside(parameters, target) and kernel.cwd == target.parent.resolve() else parameters
+        node = parameterized(name, given)
+        work = stack.enter_context(store.workplace(target.parent))
         node.metadata["incidentnb"] = {"schema": SCHEMA, "notebook": stem, "run": target.name, "started": times.iso(started),
-                                       "parameters": parameters, "versions": _versions()}
-        sight.keep = work / "partial.ipynb"
+                                       "parameters": given, "versions": _versions()}
+        sight = _Sight(node, work / "partial.ipynb", timeout, grace, progress)
         store.snapshot(node, sight.keep)
-        with contextlib.ExitStack() as stack:
-            try:
-                manager = kernel or stack.enter_context(warm_kernel(cwd))
-                _run(node, manager, sight)
-            except KeyboardInterrupt:
-                sight.ended = ("interrupted", "the run was interrupted")
-            except Exception as error:  # noqa: BLE001 - whatever happens, the run is recorded
-                sight.ended = sight.ended or ("failed", f"the run broke off: {_one_line(error)}")
+        try:
+            _run(node, kernel, sight)
+        except KeyboardInterrupt:
+            sight.ended = ("interrupted", "the run was interrupted")
+        except Exception as error:  # noqa: BLE001 - whatever happens, the run is recorded
+            sight.ended = sight.ended or ("failed", f"the run broke off: {_one_line(error)}")
         try:
             return store.finish(node, sight.states(), sight.ended, target, work, times.now())
         except OSError as error:
             raise InputError(str(target), f"the run could not be written: {error.strerror or error}", "run again") from None
 
 
+def _inside(parameters: dict[str, Any], target: Path) -> bool:
+    """Whether the run will lie in a folder of its own incident: it then knows it as ``..``, also when the folder has moved."""
+    incident = parameters.get("incident")
+    return isinstance(incident, str) and bool(incident) and Path(incident).resolve() == target.parent.parent.resolve()
+
+
 class _Sight:
     """What is seen of a run while it runs; the states of its cells are computed from this and from their outputs."""
 
-    def __init__(self, node: NotebookNode, timeout: float, grace: float, progress: Callable[[int, int, str], None] | None):
-        self.node, self.timeout, self.grace, self.progress = node, timeout, grace, progress
+    def __init__(self, node: NotebookNode, keep: Path, timeout: float, grace: float,
+                 progress: Callable[[int, int, str], None] | None):
+        self.node, self.keep, self.timeout, self.grace, self.progress = node, keep, timeout, grace, progress
         self.codes = [i for i, cell in enumerate(node.cells) if cell.cell_type == "code" and cell.source.strip()]
         self.titles = titles(node)
         self.begun: dict[int, float] = {}
@@ -89,7 +98,6 @@ class _Sight:
         self.timed_out: set[int] = set()
         self.running: int | None = None
         self.ended: tuple[str, str] | None = None  # (outcome, why) where the run did not come to its end
-        self.keep: Path | None = None
 
     def starts(self, cell: NotebookNode, cell_index: int) -> None:
         self.node.cells[cell_index] = cell
@@ -99,8 +107,7 @@ class _Sight:
 
     def done(self, cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
         self.seconds[cell_index], self.running = round(time.monotonic() - self.begun[cell_index], 3), None
-        if self.keep:
-            store.snapshot(self.node, self.keep)
+        store.snapshot(self.node, self.keep)
         if SETUP & set(cell.metadata.get("tags", ())) and error_of(cell):
             self.ended = ("failed", f"the set-up failed: {error_of(cell)}")
             raise _SetupFailed
