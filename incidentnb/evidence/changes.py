@@ -239,7 +239,7 @@ def _instant(value: Any, zone: tzinfo) -> tuple[datetime, bool]:
     try:
         spelled = re.sub(r"^(\d{4})/(\d\d?)/(\d\d?)", lambda m: f"{m[1]}-{int(m[2]):02}-{int(m[3]):02}", text)
         moment = times.parse(spelled, zone)
-        return moment, bool(re.search(r"(Z|UTC|GMT|[+-]\d\d:?\d\d)$", text, re.IGNORECASE)) and ":" in text
+        return moment, bool(re.search(r"(Z|UTC|GMT|[T ]\d[\d:.,]*\s*[+-]\d\d:?\d\d)$", text, re.IGNORECASE))
     except InputError:
         try:
             moment = email.utils.parsedate_to_datetime(text)  # RFC 5322: Mon, 23 Nov 2026 14:03:20 +0000
@@ -255,7 +255,7 @@ def _flat(record: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterat
         elif isinstance(value, Mapping | list):
             yield f"{prefix}{name}", json.dumps(value, default=str)[:_LONG]
         else:
-            yield f"{prefix}{name}", value
+            yield f"{prefix}{name}", value[:_LONG] if isinstance(value, str) else value
 
 
 def _text(value: Any) -> str:
