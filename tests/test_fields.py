@@ -10,7 +10,8 @@ from incidentnb.evidence.fields import duration_ms, level_of, route_of, text_of
     ("/users/3f2504e0-4f89-11d3-9a0c-0305e82c3301", "/users/{id}"), ("/c/9b2d1f0a77", "/c/{id}"), ("/orders/ord-12345", "/orders/{id}"),
     ("/api/v2/items", "/api/v2/items"), ("/static/app.js", "/static/app.js"), ("https://shop.example/a/5", "/a/{id}"),
     ("/u/ann@example.com/mail", "/u/{id}/mail"), ("/reports/2026-11-23", "/reports/{id}"), ("/s/ABCdef0123456789xyz_", "/s/{id}"),
-    ("/cafebabe", "/cafebabe"), ("/deadbeef01", "/{id}"), ("/search;jsessionid=1", "/search")])
+    ("/cafebabe", "/cafebabe"), ("/deadbeef01", "/{id}"), ("/search;jsessionid=1", "/search"),
+    ("/img/be1e08230013.webp", "/img/{id}.webp"), ("/reports/42.json", "/reports/{id}.json"), ("/js/jquery-3-6-0-bundle.js", "/js/jquery-3-6-0-bundle.js")])
 def test_ids_in_paths_fold_into_a_route(path, route):
     """Numbers, UUIDs, hexadecimal and long tokens become {id}; words, versions and file names stay."""
     assert route_of(path) == route

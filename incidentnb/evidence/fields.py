@@ -28,13 +28,14 @@ MOST_FIELDS = 200  # more distinct extra fields than this are ids used as keys, 
 _KINDS = {"TIMESTAMP": pa.timestamp("us"), "VARCHAR": pa.string(), "SMALLINT": pa.int16(), "DOUBLE": pa.float64(), "BIGINT": pa.int64()}
 
 _SEGMENT = re.compile(
-    r"(?<=/)(?:\d+(?:[.,:_-]\d+)*"  # 42, 2026-11-23, 1.2.3
+    r"(?<=/)(?:(?:\d+(?:[.,:_-]\d+)*"  # 42, 2026-11-23, 1.2.3
     r"|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"  # a UUID
     r"|(?=[a-fA-F]*[0-9])[0-9a-fA-F]{8,}"  # hexadecimal
-    r"|[A-Za-z]{1,12}[-_:]?[0-9]{3,}[0-9A-Za-z-]*"  # ord-12345, u123
-    r"|(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16,}"  # a long token with digits
+    r"|[A-Za-z]{1,12}[-_:]?[0-9]{3,}[0-9A-Za-z-]*)"  # ord-12345, u123
+    r"(?=/|\.[A-Za-z][A-Za-z0-9]{0,4}$|$)"  # each of these may be a file: 42.json, be1e08230013.webp
+    r"|(?:(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16,}"  # a long token with digits
     r"|[^/@]{1,64}@[^/]{1,64}"  # a mail address
-    r"|[^/]{65,})(?=/|$)")
+    r"|[^/]{65,})(?=/|$))")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|nanoseconds?|us|µs|μs|micros?|microseconds?|ms|msecs?|millis|milliseconds?|"
                        r"s|secs?|seconds?|m|mins?|minutes?|h|hours?|d)", re.IGNORECASE)
 _DURATIONS = re.compile(rf"(?:{_DURATION.pattern}[ ,]*)+", re.IGNORECASE)
