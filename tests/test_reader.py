@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from incidentnb.evidence import files, lines, reader
+from incidentnb.evidence import files, lines, ranges, reader
 from incidentnb.evidence.table import open_table
 from incidentnb.exceptions import InputError
 
@@ -83,7 +83,7 @@ def test_a_file_read_in_ranges_is_the_file_read_whole(tmp_path, monkeypatch):
     (tmp_path / "app.log").write_text("\n".join(out) + "\n")
     whole = read(tmp_path, tmp_path / "app.log")["inputs"][0], rows(tmp_path)
     monkeypatch.setattr(reader, "SPLIT_FROM", 1000)
-    monkeypatch.setattr(reader, "RANGE", 60_000)
+    monkeypatch.setattr(ranges, "RANGE", 60_000)
     split = read(tmp_path, tmp_path / "app.log")["inputs"][0], rows(tmp_path)
     assert len(split[0]["parts"]) > 2
     assert split[1] == whole[1]

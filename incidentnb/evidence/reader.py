@@ -11,28 +11,24 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from incidentnb import times
 from incidentnb.evidence import detect
 from incidentnb.evidence import formats as formats_room
-from incidentnb.evidence.fields import stored
 from incidentnb.evidence.files import Source, blocks, expand, open_source
 from incidentnb.evidence.lines import Parser, Plan
+from incidentnb.evidence.outcome import Outcome, Parts
+from incidentnb.evidence.ranges import cut_at, read_range
 from incidentnb.evidence.repeats import Repeats
 from incidentnb.evidence.table import MANIFEST, SCHEMA
 from incidentnb.exceptions import InputError
 
 SPLIT_FROM = 96 << 20
-RANGE = 40 << 20
-ROWS_PER_PART = 125_000
 REJECTS = "rejects.jsonl"
 Progress = Callable[[int, int | None, int], None]
 
@@ -125,35 +121,6 @@ class _Ticker:
 
 
 @dataclass
-class _Parts:
-    """Writes the records of one file as Parquet parts of a bounded number of rows."""
-
-    folder: Path
-    prefix: str
-    source: str
-    names: list[str] = field(default_factory=list)
-    rows: int = 0
-    _held: list[pa.Table] = field(default_factory=list)
-    _count: int = 0
-
-    def add(self, tables: list[pa.Table]) -> None:
-        self._held += [stored(t, self.source) for t in tables]
-        self._count += sum(map(len, tables))
-        if self._count >= ROWS_PER_PART:
-            self.flush()
-
-    def flush(self) -> None:
-        if not self._held:
-            return
-        name = f"{self.prefix}-{len(self.names):04d}.parquet"
-        whole = pa.concat_tables(self._held, promote_options="permissive")
-        pq.write_table(whole, self.folder / name, compression="zstd", compression_level=1)
-        self.names.append(name)
-        self.rows += len(whole)
-        self._held, self._count = [], 0
-
-
-@dataclass
 class _Job:
     """Reading one file."""
 
@@ -181,13 +148,13 @@ class _Job:
         choice = detect.choose(text, self.formats, base=base, wanted=self.wanted, path=self.path)
         if self._may_split(source, choice.plan):
             stream.close()
-            return self._in_ranges(source, choice, how, ticker)
+            return self._incut_at(source, choice, how, ticker)
         parser = Parser(choice.plan)
         if choice.plan.multiline or choice.plan.layers:
             cut[0] = parser.starts_record if not choice.plan.layers else lambda line: True
         else:
             cut[0] = lambda line: True
-        parts, repeats, number, done = _Parts(self.folder, self.prefix, self.path), Repeats(), 1, 0
+        parts, repeats, number, done = Parts(self.folder, self.prefix, self.path), Repeats(), 1, 0
         while text is not None:
             parts.add(parser.block(text, number))
             repeats.look(text)
@@ -197,7 +164,7 @@ class _Job:
             text = next(stretch, None)
         parts.flush()
         stream.close()
-        outcome = _Outcome.of(parser, parts)
+        outcome = Outcome.of(parser, parts)
         return self._entry(source, choice, how, outcome, repeats.warning(), source.sha256 or _digest(self.path))
 
     def _may_split(self, source: Source, plan: Plan) -> bool:
@@ -212,22 +179,22 @@ class _Job:
             probe.block(stream.read(64 << 10).rpartition(b"\n")[0].decode("utf-8", "replace"), 1)
         return not any(clock.yearless for clock in probe.clocks.values())
 
-    def _in_ranges(self, source: Source, choice: detect.Choice, how: str, ticker: _Ticker) -> tuple[dict[str, Any], list[dict]]:
+    def _incut_at(self, source: Source, choice: detect.Choice, how: str, ticker: _Ticker) -> tuple[dict[str, Any], list[dict]]:
         digest: list[str] = []
         thread = threading.Thread(target=lambda: digest.append(_digest(self.path)))
         thread.start()
-        ranges = _ranges(Path(self.path), Parser(choice.plan), choice.plan.multiline)
-        results: dict[int, tuple[_Outcome, Source]] = {}
+        ranges = cut_at(Path(self.path), Parser(choice.plan), choice.plan.multiline)
+        results: dict[int, tuple[Outcome, Source]] = {}
         workers = max(1, min(len(ranges), os.cpu_count() or 1, 8))
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            jobs = {pool.submit(_read_range, self.path, begin, end, line, choice.plan, self.folder, f"{self.prefix}-{i:04d}"): i
+            jobs = {pool.submit(read_range, self.path, begin, end, line, choice.plan, self.folder, f"{self.prefix}-{i:04d}"): i
                     for i, (begin, end, line) in enumerate(ranges)}
             for job in as_completed(jobs):
                 i = jobs[job]
                 results[i] = job.result()
                 ticker.add(ranges[i][1] - ranges[i][0], results[i][0].counts["lines"])
         thread.join()
-        whole = _Outcome()
+        whole = Outcome()
         for i in sorted(results):
             outcome, seen = results[i]
             whole.join(outcome)
@@ -236,10 +203,10 @@ class _Job:
 
     def _nothing(self, source: Source, text: str | None, stretch) -> tuple[dict[str, Any], list[dict]]:
         blank = 0 if text is None else text.count("\n") + 1 + sum(t.count("\n") + 1 for t in stretch)
-        outcome = _Outcome(counts={"lines": blank, "parsed": 0, "continuation": blank, "rejected": 0})
+        outcome = Outcome(counts={"lines": blank, "parsed": 0, "continuation": blank, "rejected": 0})
         return self._entry(source, detect.Choice(self.base, "", "", "no lines to read"), "", outcome, "", source.sha256 or _digest(self.path))
 
-    def _entry(self, source: Source, choice: detect.Choice, year_how: str, outcome: _Outcome, repeated: str,
+    def _entry(self, source: Source, choice: detect.Choice, year_how: str, outcome: Outcome, repeated: str,
                digest: str) -> tuple[dict[str, Any], list[dict]]:
         counts = outcome.counts
         if counts["lines"] and not counts["parsed"] and counts["continuation"] < counts["lines"]:
@@ -261,7 +228,7 @@ class _Job:
             "sha256": digest, "parts": outcome.parts,
         }, [{"source": self.path, "line": line, "reason": why, "text": text} for line, why, text in outcome.rejects]
 
-    def _warnings(self, source: Source, outcome: _Outcome, repeated: str) -> list[str]:
+    def _warnings(self, source: Source, outcome: Outcome, repeated: str) -> list[str]:
         at = self.path
         out = [f"{at}: {w}" for w in source.warnings]
         if source.undecodable:
@@ -288,116 +255,6 @@ class _Job:
             out.append(f"{at}: {len(outcome.dropped_fields):,} more field names than a table holds, left out "
                        f"(such as {sorted(outcome.dropped_fields)[0]!r})")
         return out
-
-
-@dataclass
-class _Outcome:
-    """What reading a file, or a range of it, gave."""
-
-    counts: dict[str, int] = field(default_factory=lambda: {"lines": 0, "parsed": 0, "continuation": 0, "rejected": 0})
-    levels: dict = field(default_factory=dict)
-    statuses: dict = field(default_factory=dict)
-    offsets: dict = field(default_factory=dict)
-    used: dict = field(default_factory=dict)
-    first: int | None = None
-    last: int | None = None
-    disorder: int = 0
-    implausible: int = 0
-    implausible_at: int = 0
-    ambiguous: int = 0
-    nonexistent: int = 0
-    yearless: bool = False
-    rows: int = 0
-    rejects: list = field(default_factory=list)
-    dropped_fields: set = field(default_factory=set)
-    parts: list[str] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, parser: Parser, parts: _Parts) -> _Outcome:
-        tally, clocks = parser.tally, list(parser.clocks.values())
-        offsets: dict[str, int] = {}
-        used: dict[str, int] = {}
-        for clock in clocks:
-            _add(offsets, clock.offsets)
-            _add(used, clock.used)
-        return cls(dict(parser.counts), dict(tally.levels), dict(tally.statuses), offsets, used, tally.first, tally.last, tally.disorder,
-                   tally.implausible, tally.implausible_at, sum(c.ambiguous for c in clocks), sum(c.nonexistent for c in clocks),
-                   any(c.yearless for c in clocks), parts.rows, parser.rejects, tally.dropped_fields, parts.names)
-
-    def join(self, after: _Outcome) -> None:
-        """Add the outcome of the next range of the same file."""
-        for mine, more in ((self.counts, after.counts), (self.levels, after.levels), (self.statuses, after.statuses),
-                           (self.offsets, after.offsets), (self.used, after.used)):
-            _add(mine, more)
-        if self.last is not None and after.first is not None and after.first < self.last:
-            self.disorder += 1
-        self.first = after.first if self.first is None else self.first
-        self.last = after.last if after.last is not None else self.last
-        self.disorder += after.disorder
-        self.implausible += after.implausible
-        self.implausible_at = self.implausible_at or after.implausible_at
-        self.rows += after.rows
-        self.rejects = (self.rejects + after.rejects)[:10_000]
-        self.dropped_fields |= after.dropped_fields
-        self.parts += after.parts
-
-
-def _add(mine: dict, more) -> None:
-    for key, n in more.items():
-        mine[key] = mine.get(key, 0) + n
-
-
-def _ranges(path: Path, parser: Parser, multiline: bool) -> list[tuple[int, int, int]]:
-    """(first byte, byte after the last, number of the first line) of stretches that begin with a record."""
-    size, cuts = path.stat().st_size, [0]
-    with path.open("rb") as stream:
-        for at in range(RANGE, size - RANGE // 2, RANGE):
-            stream.seek(at)
-            stream.readline()
-            for _ in range(5000):
-                here, line = stream.tell(), stream.readline()
-                if not line or not multiline or parser.starts_record(line.rstrip(b"\r\n").decode("utf-8", "replace")):
-                    break
-            if cuts[-1] < here < size:
-                cuts.append(here)
-        ends, out, number = [*cuts[1:], size], [], 1
-        for begin, end in zip(cuts, ends, strict=True):
-            out.append((begin, end, number))
-            if end == size:
-                break
-            stream.seek(begin)
-            left = end - begin
-            while left:
-                data = stream.read(min(left, 4 << 20))
-                number += data.count(b"\n")
-                left -= len(data)
-    return out
-
-
-class _Range:
-    """The bytes of a file from ``begin`` to ``end``, as a stream."""
-
-    def __init__(self, stream, begin: int, end: int):
-        stream.seek(begin)
-        self._stream, self._left = stream, end - begin
-
-    def read1(self, size: int) -> bytes:
-        data = self._stream.read(min(size, self._left))
-        self._left -= len(data)
-        return data
-
-
-def _read_range(path: str, begin: int, end: int, line: int, plan: Plan, folder: Path, prefix: str) -> tuple[_Outcome, Source]:
-    """One stretch of a file, in a process of its own."""
-    pa.set_cpu_count(1)
-    source, parser, parts = Source(path), Parser(plan), _Parts(folder, prefix, path)
-    parser.seen = begin > 0
-    with Path(path).open("rb") as stream:
-        for text in blocks(source, _Range(stream, begin, end), parser.starts_record if plan.multiline else None, first_line=line):
-            parts.add(parser.block(text, line))
-            line += text.count("\n") + 1
-    parts.flush()
-    return _Outcome.of(parser, parts), source
 
 
 def _digest(path: str) -> str:
