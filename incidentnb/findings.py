@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # a journal entry must not pay for pandas
     import pandas as pd
 
 CANNOT_TELL = "cannot tell"
+_NUM = ' class="num"'
 
 
 @dataclass(frozen=True)
@@ -122,13 +124,15 @@ def cell(value: Any) -> str:
     return "" if str(value) in ("NaT", "<NA>") else str(value)
 
 
-def table_html(frame: pd.DataFrame, limit: int = 50) -> str:
-    """A frame as an accessible HTML table (header cells with scope), every cell escaped, rows beyond ``limit`` counted."""
-    head = "".join(f'<th scope="col">{sinks.html(name)}</th>' for name in frame.columns)
-    numeric = [kind.kind in "iuf" for kind in frame.dtypes] if len(frame) else []
+def table_html(frame: pd.DataFrame, limit: int = 50, right: Collection[str] = ()) -> str:
+    """A frame as an accessible HTML table (header cells with scope), every cell escaped, rows beyond ``limit`` counted.
+
+    Numbers stand at the right, and so do the columns named in ``right``.
+    """
+    numeric = [kind.kind in "iuf" or name in right for name, kind in zip(frame.columns, frame.dtypes, strict=True)]
+    head = "".join(f'<th scope="col"{_NUM * n}>{sinks.html(name)}</th>' for name, n in zip(frame.columns, numeric, strict=True))
     body = "\n".join(
-        "<tr>" + "".join(f'<td class="num">{sinks.html(cell(v), 300)}</td>' if numeric[i] else f"<td>{sinks.html(cell(v), 300)}</td>"
-                         for i, v in enumerate(row)) + "</tr>"
+        "<tr>" + "".join(f"<td{_NUM * n}>{sinks.html(cell(v), 300)}</td>" for v, n in zip(row, numeric, strict=True)) + "</tr>"
         for row in frame.head(limit).itertuples(index=False, name=None))
     more = f'<p class="note">{len(frame) - limit:,} more rows are not shown.</p>' if len(frame) > limit else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>{more}"

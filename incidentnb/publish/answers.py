@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SHORT, _LONG = 12, 200  # rows of a table that stands open; rows of one that is folded
+_SCALE = 104  # pixels of a page for an inch of a figure
+_OPEN = ("timeline", "hypotheses")  # their table is the answer
 _SHARES = ("rate", "share")
 
 
@@ -38,7 +40,7 @@ def figure_bundle(axes: Axes, alt: str) -> tuple[dict[str, Any], dict[str, Any]]
 
     data = style.png(axes)
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    meta = {"alt": sinks.visible(alt), "width": round(width * 96 / style.DPI), "height": round(height * 96 / style.DPI)}
+    meta = {"alt": sinks.visible(alt), "width": round(width * _SCALE / style.DPI), "height": round(height * _SCALE / style.DPI)}
     bundle = {"image/png": base64.b64encode(data).decode("ascii"), "text/plain": f"[figure] {sinks.terminal(alt)}"}
     return bundle, {"image/png": meta}
 
@@ -78,24 +80,26 @@ def _answer_markdown(finding: Finding) -> str:
     return "\n\n".join([f"**{sinks.markdown(finding.sentence)}**", *([sinks.markdown(_why(finding))] if _why(finding) else [])])
 
 
-def presentable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame as people read it: rates and shares as percentages, column names in words, instants as they are."""
+def presentable(frame: pd.DataFrame) -> tuple[pd.DataFrame, set[str]]:
+    """The frame as people read it (rates and shares as percentages, column names in words), and its columns of percentages."""
     from incidentnb.publish import style
 
-    shown = frame.copy()
+    shown, shares = frame.copy(), set()
     for name in frame.columns:
-        if str(name).split("_")[0] in _SHARES or str(name).split(" ")[0] in _SHARES:
-            numeric = frame[name].map(lambda v: isinstance(v, int | float) and not isinstance(v, bool))
-            if bool(numeric.all()):
-                shown[name] = [style.percent(v) for v in frame[name]]
-    return shown.rename(columns={name: str(name).replace("_", " ") for name in frame.columns})
+        if str(name).replace("_", " ").split(" ")[0] in _SHARES:
+            values = [None if v is None or v != v else v for v in frame[name]]
+            if all(v is None or (hasattr(v, "__float__") and not isinstance(v, bool)) for v in values):
+                shown[name] = [style.percent(v) for v in values]
+                shares.add(str(name).replace("_", " "))
+    return shown.rename(columns={name: str(name).replace("_", " ") for name in frame.columns}), shares
 
 
 def _rest_html(finding: Finding) -> str:
     parts = []
     if finding.frame is not None and len(finding.frame):
-        table, rows = findings.table_html(presentable(finding.frame), _LONG), len(finding.frame)
-        parts.append(table if rows <= _SHORT else f"<details><summary>The table, {rows:,} rows</summary>{table}</details>")
+        shown, shares = presentable(finding.frame)
+        table, rows = findings.table_html(shown, _LONG, shares), len(finding.frame)
+        parts.append(table if rows <= _SHORT or finding.name in _OPEN else f"<details><summary>The table, {rows:,} rows</summary>{table}</details>")
     parts += [f'<p class="note">{sinks.html(note)}</p>' for note in finding.notes]
     if finding.query or finding.evidence:
         query = f"<pre>{sinks.html(finding.query.strip(), 8000)}</pre>" if finding.query else ""
@@ -107,7 +111,7 @@ def _rest_html(finding: Finding) -> str:
 def _rest_markdown(finding: Finding) -> str:
     parts = []
     if finding.frame is not None and len(finding.frame):
-        parts.append(findings.table_markdown(presentable(finding.frame), _SHORT))
+        parts.append(findings.table_markdown(presentable(finding.frame)[0], _SHORT))
     parts += [f"*{sinks.markdown(note)}*" for note in finding.notes]
     if finding.evidence:
         parts.append(f"Evidence `{sinks.file_name(finding.evidence)}`")
@@ -117,7 +121,7 @@ def _rest_markdown(finding: Finding) -> str:
 def _rest_plain(finding: Finding) -> str:
     lines = []
     if finding.frame is not None and len(finding.frame):
-        frame = presentable(finding.frame).head(_SHORT)
+        frame = presentable(finding.frame)[0].head(_SHORT)
         rows = [[findings.cell(v) for v in row] for row in frame.itertuples(index=False, name=None)]
         lines = columns([list(frame.columns), *rows])
     return "\n".join([*lines, *(sinks.terminal(note) for note in finding.notes)])
@@ -148,7 +152,10 @@ def figure_for(finding: Finding, context: Mapping[str, Any]) -> Axes | None:
         drawn_in = {key: context.get(key) for key in ("changes", "milestones")}
         return figures.rate_figure(frame, onset=onset, end=end, rate=rate, **drawn_in)
     if finding.name == "timeline":
-        return figures.timeline_figure(frame, onset=onset, end=end) if _has(frame, "at", "what") else None
+        import pandas as pd
+
+        events = _rows(numbers.get("events"), "at", "what")
+        return figures.timeline_figure(pd.DataFrame(events), onset=onset, end=end) if len(events) > 1 else None
     if finding.name == "scope" and (rows := _rows(numbers.get("subsets"), "where", "rate_inside")):
         return figures.scope_figure(rows[:6])
     if finding.name == "routes" and (rows := _rows(numbers.get("routes"), "route", "rate_during")):
@@ -166,10 +173,6 @@ def _interval(value: Any) -> Any:
     if isinstance(value, Finding):
         value = value.numbers.get("onset")
     return value if isinstance(value, Interval) else None
-
-
-def _has(frame: pd.DataFrame | None, *names: str) -> bool:
-    return frame is not None and len(frame) > 1 and set(names) <= set(frame.columns)
 
 
 def _rows(value: Any, *keys: str) -> list[Mapping[str, Any]]:

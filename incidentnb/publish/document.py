@@ -87,6 +87,7 @@ def _provenance(model: Mapping[str, Any]) -> str:
         lines.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
     if model["hidden"]:
         lines.append("Hidden in this export: " + ", ".join(f"{h['count']:,} × {h['kind']}" for h in model["hidden"]) + ".")
+    lines += [inert(part["markdown"], links=True) for part in model["about"]]
     return "\n\n".join(line for line in lines if line)
 
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from incidentnb import sinks
 from incidentnb.findings import Finding
 from incidentnb.publish import style
 from incidentnb.times import Interval
@@ -227,7 +226,7 @@ def patterns_figure(patterns: Sequence[Mapping[str, Any]], ax: Axes | None = Non
 
 def timeline_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interval | None = None, end: Interval | None = None,
                     most: int = 30) -> Axes:
-    """One row an event from top to bottom, each dot at its time, its words beside it.
+    """One row an event from top to bottom: its words at the left, its dot at its time.
 
     Args:
         frame: ``at`` (UTC; events without one are left out), ``what``, ``kind``; optionally ``latest`` for an event known only to
@@ -243,31 +242,38 @@ def timeline_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Inter
         if cut:
             rows = [*rows[:most - most // 3], None, *rows[len(rows) - most // 3:]]
         own = ax is None
-        ax = ax or style.canvas(1.0 + 0.235 * max(len(rows), 2)).subplots()
+        ax = ax or style.canvas(0.95 + 0.225 * max(len(rows), 2)).subplots()
         known = [row["at"] for row in rows if row] or [datetime.now(UTC)]
         first, last = min(known), max(known)
-        room = max((last - first) * 0.05, timedelta(seconds=20))
+        room = max((last - first) * 0.04, timedelta(seconds=20))
         if own:
-            style.margins(ax.figure, 0.12, 0.12, 0.35, 0.55)
+            style.margins(ax.figure, 4.75, 0.12, 0.4, 0.5)
         style.time_axis(ax, first - room, last + room)
-        style.band(ax, onset, end, last + room)
-        for y, row in enumerate(rows):
-            if row is None:
-                ax.annotate(f"… {cut:,} more in the table …", (0.5, y), xycoords=("axes fraction", "data"), ha="center",
-                            va="center", color=style.SOFT, fontsize=8.2)
-                continue
-            at, latest, colour = row["at"], row.get("latest"), _KINDS.get(str(row.get("kind")), style.INK)
-            if isinstance(latest, datetime) and latest == latest and latest > at:
-                ax.plot([at, latest], [y, y], color=colour, linewidth=4, alpha=0.3, solid_capstyle="butt", zorder=2)
-            ax.plot([at], [y], "o", color=colour, markersize=6, zorder=3)
-            side = "left" if at <= first + (last - first) / 2 else "right"
-            _beside(ax, at, y, sinks.figure(f"{at:%H:%M:%S}  {row['what']}", 76), side, style.INK)
-        ax.set_ylim(len(rows) - 0.3, -0.7)
+        ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.set_yticks([])
         ax.grid(False, axis="y")
-        ax.grid(True, axis="x")
-        style.flags(ax, _ends(onset, end))
+        style.band(ax, onset, end, last + room)
+        days = first.date() != last.date()
+        for y, row in enumerate(rows):
+            if row is None:
+                _row_words(ax, y, f"… {cut:,} more in the table …", style.SOFT)
+                continue
+            at, latest, colour = row["at"], row.get("latest"), _KINDS.get(str(row.get("kind")), style.INK)
+            ax.axhline(y, color="#eceff3", linewidth=0.7, zorder=0.2)
+            if isinstance(latest, datetime) and latest == latest and latest > at:
+                ax.plot([at, latest], [y, y], color=colour, linewidth=4, alpha=0.3, solid_capstyle="butt", zorder=4)
+            ax.plot([at], [y], "o", color=colour, markersize=6, zorder=5)
+            when = f"{at:%d %b %H:%M}" if days else f"{at:%H:%M:%S}"
+            _row_words(ax, y, f"{when}   {style.wrapped(row['what'], 58, 1)}", style.INK)
+        style.flags(ax, _ends(onset, end), lanes=2)
     return ax
+
+
+def _row_words(ax: Axes, y: float, words: str, colour: str) -> None:
+    """Words of a row at the left edge of the figure, outside of the axes."""
+    left = ax.get_position().x0 * ax.figure.get_size_inches()[0]
+    ax.annotate(words, (0, y), xycoords=("axes fraction", "data"), textcoords="offset points", xytext=(-72 * left + 9, 0), va="center",
+                ha="left", fontsize=8.2, color=colour, annotation_clip=False)
 
 
 def changes_figure(changes: Sequence[Mapping[str, Any]], onset: Interval, ax: Axes | None = None) -> Axes:

@@ -35,12 +35,15 @@ def page(notebook: Mapping[str, Any], header: Mapping[str, Any] | None = None) -
             as in ``formats --json``; ``journal`` {head, entries}; ``versions`` {package: version}.
 
     Returns:
-        ``title``, ``kicker``, ``severity``, ``status``, ``facts``, ``metrics``, ``banner``, ``notices``, ``sections``, ``provenance``.
+        ``title``, ``kicker``, ``severity``, ``status``, ``facts``, ``metrics``, ``banner``, ``notices``, ``sections``, ``setup``,
+        ``about`` (what the notebook says of itself), ``provenance``.
     """
     facts = notebook.get("metadata", {}).get("incidentnb") or {}
     header = dict(header if header is not None else facts.get("header") or {})
     zone = _zone(header.get("zone"))
     sections, setup, title = _sections(notebook.get("cells") or [])
+    about = [s for s in sections if not s["title"] and not s["cells"]]
+    sections = [{**s, "title": s["title"] or "Beginning"} for s in sections if s not in about]
     sections = [s for s in sections if s["timeline"]] + [s for s in sections if not s["timeline"]]
     for number, section in enumerate(sections, 1):
         section["id"] = f"s{number}-{sinks.file_name(section['title'], 40)}"
@@ -50,7 +53,8 @@ def page(notebook: Mapping[str, Any], header: Mapping[str, Any] | None = None) -
         "severity": str(header.get("severity") or ""), "status": str(header.get("status") or ""),
         "summary": str(header.get("summary") or ""), "facts": _facts(header, zone), "metrics": _metrics(header, zone),
         "as_of": _when(header.get("as_of"), zone), "banner": _banner(facts, sections, setup), "notices": _notices(header, sections),
-        "sections": sections, "setup": setup, "provenance": _provenance(header, facts, zone),
+        "sections": sections, "setup": setup, "about": [part for section in about for part in section["parts"]],
+        "provenance": _provenance(header, facts, zone),
     }
 
 
@@ -89,7 +93,7 @@ def _sections(cells: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]],
 
 
 def _section(title: str) -> dict[str, Any]:
-    return {"title": title or "Beginning", "parts": [], "code": [], "timeline": False, "state": "completed", "why": "", "cells": []}
+    return {"title": title, "parts": [], "code": [], "timeline": False, "state": "completed", "why": "", "cells": []}
 
 
 def _headed(source: str) -> Iterable[tuple[int, str, str]]:

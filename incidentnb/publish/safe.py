@@ -53,6 +53,9 @@ def markdown(source: str, *, links: bool = False) -> str:
         def image(self, text: str, url: str, title: str | None = None) -> str:
             return f"<em>[picture not loaded: {sinks.html(text or url)}]</em>"
 
+        def text(self, text: str) -> str:
+            return mistune.safe_entity(text)  # character references stand for their characters, as CommonMark has it
+
     try:
         return clean(str(mistune.create_markdown(escape=True, renderer=Renderer(escape=True), plugins=["table", "strikethrough"])(source)),
                      links=links)
@@ -156,6 +159,8 @@ def _tables(safe: str) -> str:
     """Give each header cell a scope and each table a box of its own to scroll in; the input is what the sanitiser wrote."""
     pieces = re.split(r"(<thead\b[^>]*>.*?</thead>)", safe, flags=re.DOTALL)
     pieces = [re.sub(r"<th(?![^>]* scope=)(?=[ >])", '<th scope="col"' if piece.startswith("<thead") else '<th scope="row"', piece)
+              for piece in pieces]
+    pieces = [re.sub(r"<td>(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ?</td>|\d\d:\d\d:\d\d( – \d\d:\d\d:\d\d)?</td>)", '<td class="when">', piece)
               for piece in pieces]
     boxed = re.sub(r"<table\b", '<div class="scroll" role="group" aria-label="Table" tabindex="0"><table', "".join(pieces))
     return boxed.replace("</table>", "</table></div>")

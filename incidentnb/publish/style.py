@@ -162,7 +162,7 @@ def wrapped(text: Any, width: int = 46, lines: int = 3) -> str:
 
     parts = textwrap.wrap(sinks.figure(text, 2000).replace(r"\$", "$"), width) or [""]
     if len(parts) > lines:
-        parts = [*parts[:lines - 1], parts[lines - 1][:width - 1] + "…"]
+        parts = [*parts[:lines - 1], parts[lines - 1][:width - 1].rstrip() + "…"]
     return "\n".join(part.replace("$", r"\$") for part in parts)
 
 

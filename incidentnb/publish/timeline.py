@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("at", "latest", "what", "kind", "actor", "recorded_at", "evidence")
 _MACHINERY = {"run", "export", "sources", "duty", "retraction"}  # what the tool did, not what happened
+LATE_S = 300  # written down later than this after it happened, a row says so
 _STATES = {"testing": "being tested"}
 _NEVER = datetime.max.replace(tzinfo=times.UTC)
 
@@ -62,15 +63,34 @@ def timeline_finding(frame: pd.DataFrame, onset: Interval | None = None, end: In
         onset: when the failing began, drawn into the figure.
         end: when it ended.
     """
-    known = frame["at"].dropna()
     if not len(frame):
-        return Finding("timeline", "empty", "Nothing is on the timeline yet.", "", {}, frame)
-    length = times.spell((known.max() - known.min()).to_pytimedelta()) if len(known) else "an unknown time"
-    span = f" over {length}, from {times.iso(known.min().to_pydatetime(), precision='seconds')}" if len(known) else ""
-    unknown = int(frame["at"].isna().sum())
+        return Finding("timeline", "empty", "Nothing is on the timeline yet.", "", {"events": [], "onset": onset, "end": end})
+    events = [{"at": _py(r["at"]), "latest": _py(r["latest"]), "what": r["what"], "kind": r["kind"]} for r in frame.to_dict("records")]
+    known = [event["at"] for event in events if event["at"]]
+    span = f" over {times.spell(max(known) - min(known))}, from {times.iso(min(known), precision='seconds')}" if known else ""
+    unknown = len(events) - len(known)
     notes = (f"{unknown:,} of them stand last: when they happened is not known.",) if unknown else ()
     sentence = f"{len(frame):,} event{'' if len(frame) == 1 else 's'}{span}."
-    return Finding("timeline", "listed", sentence, "", {"onset": onset, "end": end}, frame, notes=notes)
+    return Finding("timeline", "listed", sentence, "", {"events": events, "onset": onset, "end": end}, _readable(frame), notes=notes)
+
+
+def _readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table that people read: time, what, who, evidence; a note that came late says when it was written down."""
+    import pandas as pd
+
+    rows, days = [], {at.date() for at in frame["at"].dropna()}
+    for row in frame.to_dict("records"):
+        at, latest, recorded = _py(row["at"]), _py(row["latest"]), _py(row["recorded_at"])
+        pattern = "%H:%M:%S" if len(days) < 2 else "%Y-%m-%d %H:%M:%S"
+        when = "unknown" if at is None else f"{at:{pattern}}" + (f" – {latest:%H:%M:%S}" if latest else "")
+        late = at is not None and recorded is not None and (recorded - at).total_seconds() > LATE_S
+        evidence = f"{row['evidence']}, written down {recorded:%H:%M:%S}" if late and row["actor"] else row["evidence"]
+        rows.append({"time (UTC)": when, "what": row["what"], "who": row["actor"], "evidence": evidence})
+    return pd.DataFrame(rows)
+
+
+def _py(value: Any) -> datetime | None:
+    return None if value is None or value != value else value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
 
 
 def _row(at: Any, what: str, kind: str, *, actor: str = "", recorded: datetime | None = None, evidence: str = "") -> dict[str, Any]:
