@@ -11,7 +11,8 @@ from incidentnb.evidence.fields import duration_ms, level_of, route_of, text_of
     ("/api/v2/items", "/api/v2/items"), ("/static/app.js", "/static/app.js"), ("https://shop.example/a/5", "/a/{id}"),
     ("/u/ann@example.com/mail", "/u/{id}/mail"), ("/reports/2026-11-23", "/reports/{id}"), ("/s/ABCdef0123456789xyz_", "/s/{id}"),
     ("/cafebabe", "/cafebabe"), ("/deadbeef01", "/{id}"), ("/search;jsessionid=1", "/search"),
-    ("/img/be1e08230013.webp", "/img/{id}.webp"), ("/reports/42.json", "/reports/{id}.json"), ("/js/jquery-3-6-0-bundle.js", "/js/jquery-3-6-0-bundle.js")])
+    ("/img/be1e08230013.webp", "/img/{id}.webp"), ("/reports/42.json", "/reports/{id}.json"),
+    ("/js/jquery-3-6-0-bundle.js", "/js/jquery-3-6-0-bundle.js")])
 def test_ids_in_paths_fold_into_a_route(path, route):
     """Numbers, UUIDs, hexadecimal and long tokens become {id}; words, versions and file names stay."""
     assert route_of(path) == route
