@@ -94,7 +94,8 @@ def _detect(lines: list[str], formats: Mapping[str, Format], base: Plan, depth: 
         if inner is not None:
             return [best.format, *inner[0]], inner[1], why + (f"; inside: {inner[2]}" if inner[1] else "; its payload has no format of its own")
     chosen = [best.format]
-    left = [line for i, line in enumerate(lines) if i not in best.matched]
+    comment = best.format.comment
+    left = [line for i, line in enumerate(lines) if i not in best.matched and not (comment and line.startswith(comment))]
     others = [f for f in candidates if f.name not in (best.format.name, PLAIN)]
     while len(chosen) < 4 and len(left) > max(1, 0.01 * len(lines)):
         more = [s for f in others if not f.payload and (s := _score(f, left, base))]
@@ -125,11 +126,13 @@ def _inside(envelope: Format, lines, formats, base, depth) -> tuple[list[Format]
     head = inner[0] if inner else None
     share = 0.0
     if head is not None:
-        score = _score(head, payload, base)
-        share = score.records / len(payload) if score else 0.0
+        score = None if layers else _score(head, payload, base)
+        share = 1.0 if layers else score.records / len(payload) if score else 0.0
     if pure:
         stamped = bool(envelope.time)
         inner = [f for f in inner if f.name != GENERAL or not stamped]
+        if inner and share < 0.5:  # only some of what it holds is of that format
+            inner = [replace(inner[0], family=envelope.family), *inner[1:]]
         if PLAIN in formats and stamped and formats[PLAIN] not in inner:
             inner.append(formats[PLAIN])
         return layers, inner, why

@@ -257,8 +257,8 @@ def _checked(data: dict, path: Path, wrong) -> Format:
         if not (places.formats() / f"{data['like']}.toml").is_file() or data["like"] == data["name"]:
             raise wrong("like", f"no stock format called {data['like']!r}", "like names the stock format whose fields this one has too")
         base = _stock(data["like"])
-        if base.kind != data["kind"]:
-            raise wrong("like", f"{base.name} is of kind {base.kind}", "like names a stock format of the same kind")
+        if "text" in (base.kind, data["kind"]):
+            raise wrong("like", f"{base.name} is of kind {base.kind}", "formats of kind json, logfmt and columns can be like each other")
     groups: set[str] | None = None
     if data["kind"] == "text":
         try:

@@ -214,7 +214,7 @@ class Parser:
             for i in matched:
                 owner[i] = k
             hit = set(matched)
-            rest = [i for i in rest if i not in hit]
+            rest = [i for i in rest if i not in hit and not (fmt.comment and lines[i].startswith(fmt.comment))]
             if not rest:
                 break
         self._joins(raws, origin, owner, lines)
