@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 QUIET_SHARE = 0.6  # the quieter share of buckets that the baseline is taken from
+LEAST_OUTSIDE = 0.25  # a smaller quiet share than this may be the luck of a noisy series
+LONGEST = 0.6  # the longest interval of a resampled series, as a share of it: the rest must tell its spread
 EARLIEST_SHARE = 0.3  # an earlier interval counts as the onset when it has this share of the best likelihood ratio
 DROP_95 = 1.92  # half of the 95 % point of chi-squared with one degree of freedom
 MEDIAN_CHI2 = 0.455  # median of chi-squared with one degree of freedom
 AT_LEAST_RATIO, AT_LEAST_EXCESS, AT_MOST_P = 2.0, 10.0, 0.05
-_RESAMPLES, _COST = 199, 30_000_000
+MOST_ALIKE, LEAST_QUIET, APART = 3, 12, 0.06  # what sets several spikes apart from a noisy series: see _apart
+_RESAMPLES, _COST = 199, 3_000_000
 
 
 @dataclass(frozen=True)
@@ -133,15 +136,34 @@ def find(failing: np.ndarray, total: np.ndarray, seed: int = 7) -> Scan:
             table = ratios(failing, total, p0, phi)
     found = _disjoint(table, failing, total, p0)
     if not found:
-        return Scan((), p0, phi, 1.0, _smallest(total, p0, phi, 0.0), None)
+        return Scan((), p0, phi, 1.0, _smallest(total, p0, 0.0), None)
     strongest = max(found, key=lambda r: r.llr)
-    p_value, threshold = significance(failing, total, strongest, seed)
-    smallest = _smallest(total, p0, phi, threshold)
-    if p_value >= AT_MOST_P or strongest.ratio < AT_LEAST_RATIO or strongest.excess < AT_LEAST_EXCESS:
+    alike = [r for r in found if r.llr >= EARLIEST_SHARE * strongest.llr]
+    p_value, threshold = significance(failing, total, alike if _apart(alike, found, total) else [strongest], seed)
+    smallest = _smallest(total, p0, threshold)
+    rises = tuple(r for r in alike if p_value < AT_MOST_P and _counts(r, failing, total, p0, threshold))
+    if strongest not in rises:
         return Scan((), p0, phi, p_value, smallest, strongest)
-    rises = tuple(r for r in found if r.llr >= EARLIEST_SHARE * strongest.llr and r.llr >= threshold
-                  and r.ratio >= AT_LEAST_RATIO and r.excess >= AT_LEAST_EXCESS)
-    return Scan(rises or (strongest,), p0, phi, p_value, smallest, strongest)
+    return Scan(rises, p0, phi, p_value, smallest, strongest)
+
+
+def _apart(alike: list[Rise], found: list[Rise], total: np.ndarray) -> bool:
+    """Whether several raised intervals stand apart from the noise of the series: few of them, nothing between them and the rest."""
+    raised = sum(r.end - r.start for r in alike)
+    best = max(r.llr for r in alike)
+    rest = max((r.llr for r in found if r not in alike), default=0.0)
+    return len(alike) <= MOST_ALIKE and int((total > 0).sum()) - raised >= LEAST_QUIET and rest <= APART * best
+
+
+def _counts(rise: Rise, failing: np.ndarray, total: np.ndarray, p0: float, threshold: float) -> bool:
+    """Whether some stretch of an interval is at least twice the baseline with 10 failures above it, and beyond chance by itself."""
+    f = np.concatenate([[0.0], np.cumsum(failing[rise.start:rise.end])])
+    mu = np.concatenate([[0.0], np.cumsum(total[rise.start:rise.end] * p0)])
+    for length in range(1, min(rise.end - rise.start, 400) + 1):
+        inside, expected = f[length:] - f[:-length], mu[length:] - mu[:-length]
+        if np.any((inside >= AT_LEAST_RATIO * expected) & (inside - expected >= AT_LEAST_EXCESS) & (_score(inside, expected) >= threshold)):
+            return True
+    return False
 
 
 def _disjoint(table: np.ndarray, failing: np.ndarray, total: np.ndarray, p0: float, most: int = 12) -> list[Rise]:
@@ -169,52 +191,67 @@ def _disjoint(table: np.ndarray, failing: np.ndarray, total: np.ndarray, p0: flo
     return sorted(found, key=lambda r: r.start)
 
 
-def significance(failing: np.ndarray, total: np.ndarray, rise: Rise, seed: int) -> tuple[float, float]:
-    """Resampled p of the strongest interval, and the likelihood ratio that 5 % of quiet series reach.
+def significance(failing: np.ndarray, total: np.ndarray, rises: list[Rise], seed: int) -> tuple[float, float]:
+    """Resampled p of the strongest interval, and the likelihood ratio (unscaled) that 5 % of quiet series reach.
 
-    Quiet series are drawn from a beta-binomial with the rate and the overdispersion of the buckets outside of the interval, and go
-    through the same scan, baseline and all, over the intervals of geometrically growing lengths.
+    Quiet series are drawn from a beta-binomial with the rate and the spread of the buckets outside of the raised intervals, and go
+    through the same scan, baseline and all, over the intervals of geometrically growing lengths. As in a t-test each is measured
+    by the spread that it shows itself outside of its strongest interval, so that few buckets ask for more.
     """
-    outside = total > 0
-    outside[rise.start:rise.end] = False
-    quiet_f, quiet_n = (failing[outside], total[outside]) if outside.sum() >= 3 else (failing[total > 0], total[total > 0])
-    rate = (quiet_f.sum() + 0.5) / (quiet_n.sum() + 1.0)
-    spread = np.mean((quiet_f - quiet_n * rate) ** 2 / np.maximum(quiet_n * rate * (1 - rate), 1e-12))
-    few = len(quiet_n)
-    spread = max(1.0, float(spread) * few / max(1, few - 1))
-    size = float(np.mean(quiet_n))
-    rho = min(0.5, max(0.0, (spread - 1) / max(1.0, size - 1)))
+    seen = total > 0
+    f, n = failing[seen], total[seen]
+    outside = seen.copy()
+    for rise in rises:
+        outside[rise.start:rise.end] = False
+    raised = seen & ~outside
+    if outside.sum() < 3:
+        outside = seen
+    rate = (failing[outside].sum() + 0.5) / (total[outside].sum() + 1.0)
+    spread = _spread(failing[outside], total[outside])
+    rho = min(0.5, max(0.0, (spread - 1) / max(1.0, float(np.mean(total[outside])) - 1)))
+    if outside.sum() < LEAST_OUTSIDE * len(n):  # a few quiet buckets are the luckiest of a noisy series unless the raised ones are as even
+        f_in, n_in = failing[raised], total[raised]
+        spread = max(spread, _overdispersion(f_in, n_in, f_in.sum() / max(1.0, n_in.sum())))
     lengths = np.unique(np.round(1.3 ** np.arange(60)).astype(int))
-    lengths = lengths[lengths <= len(total)]
-    rounds = int(np.clip(_COST // (len(lengths) * len(total)), 39, _RESAMPLES))
+    lengths = lengths[lengths <= max(1, LONGEST * len(n))]
+    rounds = int(np.clip(_COST // (len(lengths) * len(n)), 39, _RESAMPLES))
     draw = np.random.default_rng(seed)
-    counts = total.astype(np.int64)
-    # never below what is told from a quiet stretch this short: a spread estimated from few buckets is itself uncertain
-    rho = rho * (1 + 2.0 / max(1, few) ** 0.5)
+    chance = np.full((rounds, len(n)), rate)
     if rho > 1e-9:
-        a, b = rate * (1 - rho) / rho, (1 - rate) * (1 - rho) / rho
-        chance = draw.beta(max(a, 1e-3), max(b, 1e-3), size=(rounds, len(total)))
-    else:
-        chance = np.full((rounds, len(total)), rate)
-    quiet = draw.binomial(counts, chance).astype(float)
-    reached = np.array([_strength(row, total, lengths) for row in quiet])
-    observed = _strength(failing, total, lengths)
-    return float((1 + (reached >= observed).sum()) / (1 + rounds)), float(np.quantile(reached, 1 - AT_MOST_P))
+        chance = draw.beta(max(rate * (1 - rho) / rho, 1e-3), max((1 - rate) * (1 - rho) / rho, 1e-3), size=chance.shape)
+    quiet = draw.binomial(n.astype(np.int64), chance).astype(float)
+    reached = np.array([_strength(row, n, lengths) for row in quiet])
+    observed = _strength(f, n, lengths, spread)
+    return float((1 + (reached >= observed).sum()) / (1 + rounds)), float(np.quantile(reached, 1 - AT_MOST_P)) * spread
 
 
-def _strength(failing: np.ndarray, total: np.ndarray, lengths: np.ndarray) -> float:
-    p0, phi = baseline(failing, total)
-    f = np.concatenate([[0.0], np.cumsum(failing)])
-    mu = np.concatenate([[0.0], np.cumsum(total * p0)])
-    return max(float(_score(f[k:] - f[:-k], mu[k:] - mu[:-k]).max()) for k in lengths) / phi
+def _spread(f: np.ndarray, n: np.ndarray) -> float:
+    """How much wider than binomial the rates of some buckets scatter; at least 1."""
+    rate = (f.sum() + 0.5) / (n.sum() + 1.0)
+    return float(max(1.0, np.sum((f - n * rate) ** 2 / np.maximum(n * rate * (1 - rate), 1e-12)) / max(1, len(n) - 1)))
 
 
-def _smallest(total: np.ndarray, p0: float, phi: float, threshold: float) -> float:
+def _strength(f: np.ndarray, n: np.ndarray, lengths: np.ndarray, spread: float | None = None) -> float:
+    """The best likelihood ratio over intervals of some lengths, by the spread outside of that interval."""
+    p0, _ = baseline(f, n)
+    sums, means = np.concatenate([[0.0], np.cumsum(f)]), np.concatenate([[0.0], np.cumsum(n * p0)])
+    best, start, stop = 0.0, 0, 0
+    for k in lengths:
+        points = _score(sums[k:] - sums[:-k], means[k:] - means[:-k])
+        at = int(np.argmax(points))
+        if points[at] > best:
+            best, start, stop = float(points[at]), at, at + int(k)
+    if spread is None:
+        spread = _spread(np.delete(f, slice(start, stop)), np.delete(n, slice(start, stop)))
+    return best / spread
+
+
+def _smallest(total: np.ndarray, p0: float, threshold: float) -> float:
     """The failing rate that, held for a tenth of the window (at least one bucket), would have been called a spike."""
     n = float(total.sum()) * max(0.1, 1 / max(1, int((total > 0).sum())))
     mu = max(n * p0, 1e-9)
     low, high = mu, max(n, mu + 1)
-    need = max(threshold, DROP_95) * phi
+    need = max(threshold, DROP_95)
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if middle * np.log(middle / mu) - (middle - mu) < need else (low, middle)

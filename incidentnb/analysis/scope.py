@@ -135,7 +135,7 @@ def _causes(leaves: Leaves, mu: np.ndarray) -> tuple[list, list, float]:
         stand = [(s, same) for s, same in merged if _stands_out(leaves, failing, mu, s)]
         if not stand or excess <= 0:
             break
-        subset, same = stand[0]
+        subset, same = _wide(leaves, failing, mu, *stand[0], merged)
         gain = subsets.against_rest(failing, mu, subset.rows)
         p = subsets.p_value(leaves, mu, failing, gain, rounds=_rounds(leaves))
         if turn == 0:
@@ -145,6 +145,16 @@ def _causes(leaves: Leaves, mu: np.ndarray) -> tuple[list, list, float]:
         causes.append((subset, same))
         failing[subset.rows] = np_min(failing, mu, subset.rows)
     return causes, ranked, p_value
+
+
+def _wide(leaves: Leaves, failing: np.ndarray, mu: np.ndarray, subset: Subset, same: list[Subset], merged: list) -> tuple[Subset, list[Subset]]:
+    """The subset without needless conditions, where it still stands out, and the descriptions equal to it."""
+    from incidentnb.analysis import subsets
+
+    wide = subsets.widened(leaves, failing, mu, subset)
+    if wide is subset or not _stands_out(leaves, failing, mu, wide):
+        return subset, same
+    return next(((s, others) for s, others in merged if s.key == wide.key), (wide, []))
 
 
 def np_min(failing: np.ndarray, mu: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 SHRINK = 200.0
 MOST_CONDITIONS = 3
+RAISED, ABOVE_REST, OF_CHILD, LEAST_EXCESS = 2.5, 2.0, 0.15, 5.0  # see widened
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,9 @@ def search(leaves: Leaves, failing: np.ndarray, mu: np.ndarray, keep: int = 40) 
         found = found[:keep * 4]
         floor = found[-1][0] if len(found) == keep * 4 else 0.0
     subsets = []
-    for points, _, columns, values in found[:keep * 4]:
-        rows = np.ones(len(leaves.codes), bool)
-        for column, value in zip(columns, values, strict=True):
-            rows &= leaves.codes[:, column] == value
+    for _, _, columns, values in found[:keep * 4]:
         where = tuple((leaves.columns[c], leaves.values[c][v]) for c, v in zip(columns, values, strict=True))
-        subsets.append(Subset(where, points, float(failing[rows].sum()), float(mu[rows].sum()), float(leaves.total[rows].sum()), rows))
+        subsets.append(conjunction(leaves, failing, mu, where))
     return subsets
 
 
@@ -106,6 +104,42 @@ def _values_at(cell: int, columns: tuple[int, ...], sizes: list[int]) -> tuple[i
         cell, value = divmod(cell, sizes[column])
         values.append(value)
     return tuple(reversed(values))
+
+
+def widened(leaves: Leaves, failing: np.ndarray, mu: np.ndarray, subset: Subset) -> Subset:
+    """A subset without the conditions that exclude nothing quiet.
+
+    A condition is dropped while the requests that it alone shuts out are raised themselves: at least 2.5 times what is expected of them, twice
+    as much as the rest of the traffic, and no trifle beside the subset's own rise.
+    """
+    while len(subset.where) > 1:
+        inside = subset.failing / max(subset.expected, 1e-9)
+        wider = []
+        for dropped in range(len(subset.where)):
+            parent = conjunction(leaves, failing, mu, subset.where[:dropped] + subset.where[dropped + 1:])
+            only, rest = parent.rows & ~subset.rows, ~parent.rows
+            shut_out, others = _times(failing, mu, only), _times(failing, mu, rest)
+            excess = failing[only].sum() - mu[only].sum()
+            if shut_out >= max(RAISED, ABOVE_REST * others, OF_CHILD * inside) and excess >= LEAST_EXCESS:
+                wider.append(parent)
+        if not wider:
+            break
+        subset = max(wider, key=lambda s: s.score)
+    return subset
+
+
+def _times(failing: np.ndarray, mu: np.ndarray, rows: np.ndarray) -> float:
+    return float(failing[rows].sum() / max(mu[rows].sum(), 1e-9)) if rows.any() else 0.0
+
+
+def conjunction(leaves: Leaves, failing: np.ndarray, mu: np.ndarray, where: tuple[tuple[str, object], ...]) -> Subset:
+    """The subset that some conditions describe."""
+    rows = np.ones(len(leaves.total), bool)
+    for name, value in where:
+        place = leaves.columns.index(name)
+        rows &= leaves.codes[:, place] == leaves.values[place].index(value)
+    f, e = float(failing[rows].sum()), float(mu[rows].sum())
+    return Subset(where, float(score(np.array([f]), np.array([e]))[0]), f, e, float(leaves.total[rows].sum()), rows)
 
 
 def merge(subsets: list[Subset]) -> list[tuple[Subset, list[Subset]]]:
