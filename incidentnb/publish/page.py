@@ -20,6 +20,7 @@ SETUP = {"parameters", "injected-parameters", "setup"}
 MILESTONES = (("started_at", "Onset"), ("detected_at", "Detected"), ("acknowledged_at", "Acknowledged"), ("mitigated_at", "Mitigated"),
               ("resolved_at", "Resolved"))
 METRICS = {"TTD": "time to detect", "TTA": "time to acknowledge", "TTM": "time to mitigate", "TTR": "time to resolve"}
+NAMES = {"impact": "Impact"}
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
 _TROUBLE = ("failed", "killed", "timed out", "interrupted", "could not be computed", "not run")
 
@@ -191,9 +192,10 @@ def _metrics(header: Mapping[str, Any], zone: tzinfo) -> list[dict[str, Any]]:
         value = metric.get("value")
         value = timedelta(seconds=value) if isinstance(value, int | float) else value
         ends = [(_when(metric.get(side), zone) or {}).get("short") for side in ("from", "to")]
-        found.append({"name": str(name), "long": METRICS.get(str(name), ""), "missing": value is None,
+        source = (metric.get("problem") if value is None else "") or metric.get("provenance") or ""
+        found.append({"name": NAMES.get(str(name), str(name)), "long": METRICS.get(str(name), ""), "missing": value is None,
                       "text": times.spell(value) if value is None or isinstance(value, timedelta) else str(value),
-                      "span": " → ".join(e for e in ends if e) if all(ends) else "", "provenance": str(metric.get("provenance") or "")})
+                      "span": " → ".join(e for e in ends if e) if all(ends) else "", "provenance": str(source)})
     return found
 
 

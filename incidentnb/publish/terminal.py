@@ -1,0 +1,305 @@
+"""Pages for a terminal: the 20-second answer of ``triage``, the table of ``formats``, a line of progress. Text in, text out.
+
+They speak from the plain contract dicts, so that a stored ``--json`` prints the same page. Colour is asked for, never guessed; every
+text of a stranger goes through ``sinks.terminal``.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from incidentnb import sinks, times
+from incidentnb.exceptions import InputError
+from incidentnb.publish.style import percent
+
+_LABEL = 11  # columns of the labels at the left
+_BARS = "▁▂▃▄▅▆▇█"
+_STYLES = {"bad": "1;31", "good": "1;32", "unsure": "1;33", "strong": "1", "soft": "2", "label": "36"}
+_VERDICT = {"incident": ("INCIDENT", "bad"), "no incident": ("CALM", "good"), "cannot tell": ("UNSURE", "unsure")}
+Paint = Callable[[str, str], str]
+
+
+def triage_page(answer: Mapping[str, Any], *, color: bool = False, width: int = 100) -> str:
+    """The whole answer on one page: verdict, rate, who, scope, what is new, what changed, recovery, what next, what was read.
+
+    Args:
+        answer: ``incidentnb/triage/1``; ``series`` ({bucket_s, start, rate[], complete[]}) gives the sparkline.
+        color: whether the terminal takes colour.
+        width: columns of the terminal; text wraps there.
+    """
+    paint = _paint(color)
+    width = max(40, width)
+    rows: list[tuple[str, str, list[str]]] = [_headline(answer)]
+    for label, lines in (("rate", _rate(answer, paint, width)), ("who", _who(answer)), ("scope", _scope(answer, paint)),
+                         ("fails", _routes(answer)), ("new", _patterns(answer, paint)), ("changed", _changes(answer)),
+                         ("recovery", _recovery(answer, paint)), ("next", _next(answer)), ("read", _read(answer, paint)),
+                         ("note", [_safe(w) for w in answer.get("warnings") or ()])):
+        if lines:
+            rows.append((label, "label", lines))
+    return "\n".join(_row(label, style, lines, paint, width) for label, style, lines in rows) + "\n"
+
+
+def _headline(answer: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+    word, style = _VERDICT.get(str(answer.get("verdict")), ("UNSURE", "unsure"))
+    onset, end = answer.get("onset"), answer.get("end")
+    if answer.get("verdict") != "incident" or not onset:
+        return word, style, [_sentence(answer.get("why") or answer.get("verdict") or "")]
+    suggested = (answer.get("severity") or {}).get("suggested")
+    parts = [f"since {_span(onset)}, {'until ' + _span(end, onset) if end else 'still going on'}"]
+    return word, style, [" · ".join([*parts, *([f"{_safe(suggested)} suggested"] if suggested else [])])]
+
+
+def _rate(answer: Mapping[str, Any], paint: Paint, width: int) -> list[str]:
+    rate, window = answer.get("rate") or {}, answer.get("window") or {}
+    base, during = rate.get("baseline"), rate.get("during")
+    words = f"{percent(base)} → {paint(percent(during), 'strong')}" if during is not None else percent(base) if base is not None else ""
+    line, about = sparkline(answer.get("series"), max(12, min(60, width - _LABEL - 22)))
+    counts = f"{_n(window.get('failed'))} of {_n(window.get('requests'))} requests failed" if window.get("requests") else ""
+    first = "   ".join(part for part in (words, paint(line, "bad") if answer.get("verdict") == "incident" else line) if part)
+    return [line for line in (first, " · ".join(p for p in (about, counts) if p)) if line]
+
+
+def sparkline(series: Any, width: int) -> tuple[str, str]:
+    """The error rate as one line of blocks, at most ``width`` of them, and what it shows in words.
+
+    Buckets of which nothing is known are blank; an incomplete bucket is left out and named. Several buckets that share a block show the
+    highest of them.
+    """
+    points = _points(series)
+    whole = [(at, rate) for at, rate, complete in points if complete]
+    if len(whole) < 2:
+        return "", ""
+    group = -(-len(whole) // width)
+    merged = [[rate for _, rate in whole[i:i + group] if rate is not None] for i in range(0, len(whole), group)]
+    levels = [max(rates) if rates else None for rates in merged]
+    top = max((rate for rate in levels if rate is not None), default=0) or 1
+    line = "".join(" " if rate is None else _BARS[min(7, int(rate / top * 7.999))] for rate in levels)
+    step = (whole[1][0] - whole[0][0]) * group
+    day = "" if whole[0][0].date() == whole[-1][0].date() else "%d %b "
+    words = f"{whole[0][0]:{day}%H:%M} – {whole[-1][0]:{day}%H:%M} UTC, {times.spell(step)} each"
+    part = [f"{at:%H:%M}" for at, _, complete in points if not complete]
+    return line, words + (f"; {' and '.join(part[:2])} incomplete" if part else "")
+
+
+def _points(series: Any) -> list[tuple[datetime, float | None, bool]]:
+    """(start, rate, complete) of each bucket, from the contract's columns or from a list of rows."""
+    if isinstance(series, Mapping) and series.get("start") and series.get("bucket_s"):
+        start, step = _at(series["start"]), timedelta(seconds=float(series["bucket_s"]))
+        rates = series.get("rate") or []
+        complete = series.get("complete") or [True] * len(rates)
+        return [(start + step * i, rate, bool(complete[i])) for i, rate in enumerate(rates)] if start else []
+    rows = series if isinstance(series, Sequence) and not isinstance(series, str) else []
+    found = [(_at(r.get("time")), r["failing"] / r["total"] if r.get("total") else None, bool(r.get("complete", True)))
+             for r in rows if isinstance(r, Mapping)]
+    return [point for point in found if point[0] is not None]
+
+
+def _who(answer: Mapping[str, Any]) -> list[str]:
+    users = answer.get("users")
+    if not users or not users.get("total"):
+        return []
+    share = users["affected"] / users["total"]
+    by = "users" if users.get("by") == "user" else "client addresses (no user is known)"
+    return [f"{_n(users['affected'])} of {_n(users['total'])} {by} ({percent(share)})"]
+
+
+def _scope(answer: Mapping[str, Any], paint: Paint) -> list[str]:
+    scope = answer.get("scope") or {}
+    if answer.get("verdict") != "incident":
+        return []
+    if scope.get("verdict") == "everyone":
+        return ["everyone: no value of any column stands out"]
+    causes = [s for s in scope.get("subsets") or () if s.get("cause")][:2]
+    if scope.get("verdict") != "subset" or not causes:
+        return [f"cannot tell: {_safe(scope.get('why') or 'no subset stands out')}"]
+    lines = []
+    for n, subset in enumerate(causes):
+        where = paint(" and ".join(f"{_safe(c)} = {_safe(v if v is not None else '(none)')}" for c, v in subset["where"].items()), "strong")
+        share = f"; {percent(subset['share_of_failures'])} of the failures" if subset.get("share_of_failures") is not None else ""
+        lines.append(f"{'only' if n == 0 and len(causes) == 1 else 'and' if n else 'first'} {where}: {percent(subset.get('rate_inside'))} fail "
+                     f"there, {percent(subset.get('rate_outside'))} elsewhere{share}")
+    same = causes[0].get("same_as") or []
+    if same:
+        lines.append("indistinguishable from " + "; ".join(" and ".join(f"{_safe(c)} = {_safe(v)}" for c, v in s.items()) for s in same[:2]))
+    return lines
+
+
+def _routes(answer: Mapping[str, Any]) -> list[str]:
+    if answer.get("verdict") != "incident":
+        return []
+    routes = [r for r in answer.get("routes") or () if r.get("failed") and (r.get("rate_during") or 0) >= 2 * (r.get("rate_before") or 0)][:3]
+    return [f"{_safe(' '.join(str(r[k]) for k in ('method', 'route') if r.get(k)), 70)}  {percent(r.get('rate_before'))} → "
+            f"{percent(r.get('rate_during'))}, {_n(r['failed'])} of {_n(r.get('total'))}" for r in routes]
+
+
+def _patterns(answer: Mapping[str, Any], paint: Paint) -> list[str]:
+    if answer.get("verdict") != "incident":
+        return []
+    lines = []
+    for pattern in [p for p in answer.get("patterns") or () if p.get("new") and p.get("count_during")][:3]:
+        where = re.match(r"(\S+:\d+)(?:\s|$)", str(pattern.get("example") or ""))
+        place = f"   {paint(_safe(where[1], 60), 'soft')}" if where else ""
+        lines.append(f"{_n(pattern['count_during'])} ×  {_safe(pattern.get('pattern'), 160)}{place}")
+    return lines
+
+
+def _changes(answer: Mapping[str, Any]) -> list[str]:
+    if answer.get("verdict") != "incident":
+        return []
+    ranked = [c for c in answer.get("changes") or () if c.get("rank")][:3]
+    lines = []
+    for change in ranked:
+        at = _at(change.get("at"))
+        name = " ".join(_safe(part, 60) for part in (change.get("kind"), change.get("id")) if part)
+        when = f", {at:%H:%M:%S}Z" if at else ""
+        summary = f" {_safe(change['summary'], 90)}" if change.get("summary") and str(change["summary"]) != str(change.get("id")) else ""
+        reasons = "; ".join(_safe(reason, 90) for reason in (change.get("reasons") or ())[:3])
+        lines.append(f"{change['rank']}  {name}{summary}{when}" + (f" – {reasons}" if reasons else ""))
+    return lines or [_safe(answer.get("changes_verdict") or ("no known change explains it" if answer.get("changes") else "no change was given"))
+                     + ("" if answer.get("changes") else ": name checkouts with --repo and change files with --changes")]
+
+
+def _recovery(answer: Mapping[str, Any], paint: Paint) -> list[str]:
+    recovery = answer.get("recovery") or {}
+    if answer.get("verdict") != "incident" or not recovery.get("verdict"):
+        return []
+    since = _at(recovery.get("since"))
+    verdict = str(recovery["verdict"])
+    word = paint(_safe(verdict), {"recovered": "good", "not recovered": "bad"}.get(verdict, "unsure"))
+    return [f"{word}{f' since {since:%H:%M:%S}Z' if since and verdict == 'recovered' else ''}"
+            + (f": {_safe(recovery['why'], 300)}" if recovery.get("why") else "")]
+
+
+def _next(answer: Mapping[str, Any]) -> list[str]:
+    """What to look at next; only what the answer itself bears."""
+    if answer.get("verdict") != "incident":
+        return []
+    first = next((c for c in answer.get("changes") or () if c.get("rank") == 1), None)
+    suggested = (answer.get("severity") or {}).get("suggested") or "SEV-2"
+    steps = []
+    if first is not None:
+        question = {"deploy": "can it be rolled back?", "flag": "can it be switched off?", "config": "can it be reverted?"}
+        steps.append(f"{_safe(first.get('kind'))} {_safe(first.get('id'), 40)}: {question.get(first.get('kind'), 'does it explain this?')}")
+    return [" · ".join([*steps, f'incidentnb open "…" --severity {_safe(suggested)} --logs …'])]
+
+
+def _read(answer: Mapping[str, Any], paint: Paint) -> list[str]:
+    inputs = answer.get("inputs") or []
+    total = {key: sum(int(i.get(key) or 0) for i in inputs) for key in ("lines", "parsed", "continuation", "rejected")}
+    kinds = list(dict.fromkeys(_safe(i.get("format"), 40) for i in inputs if i.get("format")))
+    zones = list(dict.fromkeys(f"{_safe(i.get('zone'), 30)} {_safe(i.get('zone_source') or '', 60)}".strip() for i in inputs if i.get("zone")))
+    line = (f"{_n(len(inputs))} file{'' if len(inputs) == 1 else 's'}, {_n(total['lines'])} lines = {_n(total['parsed'])} parsed + "
+            f"{_n(total['continuation'])} continuation + {_n(total['rejected'])} rejected")
+    return [paint(" · ".join([line, *kinds[:3], *(["…"] if len(kinds) > 3 else []), *zones[:2]]), "soft")] if inputs else []
+
+
+def formats_page(answer: Mapping[str, Any], *, color: bool = False, width: int = 120) -> str:
+    """One line a file: its format, lines = parsed + continuation + rejected, first and last time, zone and how it is known.
+
+    Args:
+        answer: ``incidentnb/formats/1``.
+        color: whether the terminal takes colour.
+        width: columns of the terminal; a table that does not fit becomes three lines a file.
+    """
+    paint, head, rows = _paint(color), ["file", "format", "lines", "parsed", "cont.", "rejected", "first", "last", "zone"], []
+    for entry in answer.get("inputs") or ():
+        first, last = (_at(entry.get(key)) for key in ("first", "last"))
+        zone = " ".join(_safe(entry.get(key) or "", 60) for key in ("zone", "zone_source")).strip()
+        rows.append([_tail(_safe(entry.get("path")), 48), _safe(entry.get("format") or "unknown", 40),
+                     *(_n(entry.get(key)) for key in ("lines", "parsed", "continuation", "rejected")),
+                     f"{first:%Y-%m-%d %H:%M:%S}Z" if first else "undated", f"{last:%Y-%m-%d %H:%M:%S}Z" if last else "", zone])
+    if not rows:
+        return "Nothing was read.\n"
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    if sum(widths) + 2 * len(widths) <= width:
+        lines = ["  ".join(cell.rjust(w) if 2 <= i <= 5 else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip()
+                 for row in [head, *rows]]
+        lines = [paint(lines[0], "soft"), *(paint(line, "unsure") if row[5] not in ("0", "") else line
+                                            for line, row in zip(lines[1:], rows, strict=True))]
+        return "\n".join(lines) + "\n"
+    blocks = [[paint(row[0], "strong"), f"  {row[1]} · {row[2]} lines = {row[3]} parsed + {row[4]} continuation + {row[5]} rejected",
+               f"  {row[6]}{' – ' + row[7] if row[7] else ''} · {row[8]}"] for row in rows]
+    return "\n".join(line for block in blocks for line in block) + "\n"
+
+
+def progress(done: int, total: int | None, lines: int, *, width: int = 80) -> str:
+    """One line that says how far reading is, to be written over itself (it begins with a carriage return and erases what was there)."""
+    share = f"{min(done / total, 1):>4.0%}" if total else f"{done / 1e6:,.0f} MB"
+    filled = int(min(done / total, 1) * 20) if total else 0
+    bar = f" {'━' * filled}{'╌' * (20 - filled)}" if total else ""
+    return f"\r\x1b[2K{f'reading {share}{bar}  {lines:,} lines'[:max(10, width - 1)]}"
+
+
+def _row(label: str, style: str, lines: Sequence[str], paint: Paint, width: int) -> str:
+    """A label and its lines, wrapped at the width under their own beginning."""
+    wrapped = [part for line in lines for part in _wrap(line, width - _LABEL)]
+    head = paint(label.ljust(_LABEL - 1), style) + " "
+    return "\n".join((head if n == 0 else " " * _LABEL) + part for n, part in enumerate(wrapped))
+
+
+_CODE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def _wrap(line: str, width: int) -> list[str]:
+    """Text over lines of ``width`` visible columns; colours (ours alone are left in it) take none and never break."""
+    if len(_CODE.sub("", line)) <= width:
+        return [line]
+    codes = _CODE.findall(line)
+    marked = _CODE.sub("\x00", line)  # one column for a code; sinks have made every other NUL visible
+    parts = textwrap.wrap(marked, width, subsequent_indent="  ", break_on_hyphens=False) or [""]
+    found, shown, open_code = iter(codes), [], ""
+    for part in parts:
+        text = open_code
+        for piece in re.split("(\x00)", part):
+            code = next(found) if piece == "\x00" else ""
+            open_code = ("" if code == "\x1b[0m" else code) if code else open_code
+            text += code or piece
+        shown.append(text + ("\x1b[0m" if open_code else ""))
+    return shown
+
+
+def _paint(color: bool) -> Paint:
+    return (lambda text, style: f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if text else "") if color else (lambda text, style: text)
+
+
+def _safe(value: Any, limit: int = 200) -> str:
+    return sinks.terminal("" if value is None else value, limit)
+
+
+def _sentence(value: Any) -> str:
+    text = _safe(value, 600)
+    return text[:1].upper() + text[1:] if text else ""
+
+
+def _n(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else ""
+
+
+def _tail(path: str, limit: int) -> str:
+    return path if len(path) <= limit else "…" + path[-(limit - 1):]
+
+
+def _at(value: Any) -> datetime | None:
+    if isinstance(value, Mapping):
+        value = value.get("at")
+    if isinstance(value, datetime):
+        return value.astimezone(times.UTC) if value.tzinfo else value.replace(tzinfo=times.UTC)
+    try:
+        return times.parse(value) if isinstance(value, str) and value else None
+    except InputError:
+        return None
+
+
+def _span(interval: Any, other: Any = None) -> str:
+    """``2026-11-23 14:03:20Z (14:03:05 – 14:03:40)``; without the day where ``other`` is on the same one."""
+    at, beside = _at(interval), _at(other)
+    if at is None:
+        return _safe(interval)
+    day = "" if beside is not None and beside.date() == at.date() else f"{at:%Y-%m-%d} "
+    early, late = (_at(interval.get(key)) if isinstance(interval, Mapping) else None for key in ("earliest", "latest"))
+    uncertain = f" ({early:%H:%M:%S} – {late:%H:%M:%S})" if early and late and late > early else ""
+    return f"{day}{at:%H:%M:%S}Z{uncertain}"
