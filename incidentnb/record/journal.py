@@ -10,7 +10,7 @@ import getpass
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -50,19 +50,19 @@ def append(folder: Path | str, kind: str, body: dict[str, Any] | Callable[[list[
         lock_timeout_s: how long to wait for others who write.
 
     Raises:
-        InputError: a value that the journal cannot hold, an unknown entry to correct, a damaged journal (file:line), a lock that
-            is not free, a disk that refuses. Nothing was recorded then.
+        InputError: no incident folder (``opened`` alone begins a journal), a value that it cannot hold, an unknown entry to correct,
+            a damaged journal (file:line), a lock that is not free, a disk that refuses. Nothing was recorded then.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(str(folder), "no such incident folder", "incidentnb open makes one")
+    if not folder.is_dir() or (kind != "opened" and not os.path.lexists(folder / FILE)):
+        raise InputError(str(folder), "not an incident folder", "name one, or make one with incidentnb open")
     if not isinstance(kind, str) or not _KIND.fullmatch(kind):
         raise InputError("journal", "a kind is lower case letters and underscores")
     recorded = moments.moment(recorded_at) or times.now()
     if isinstance(recorded, Interval):
         raise InputError("journal", "recorded_at is an instant")
     who = _actor(actor)
-    with lock.held(folder, lock_timeout_s), _opened(folder / FILE) as handle:
+    with lock.held(folder, lock_timeout_s), _opened(folder / FILE, begin=kind == "opened") as handle:
         entries, last = _healed(handle, folder / FILE)
         when = moments.moment(occurred_at, lines.zone_of(entries), recorded)
         content = _content(body(entries) if callable(body) else body)
@@ -170,9 +170,9 @@ def _content(body: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path):
+def _opened(path: Path, begin: bool) -> Iterator[int]:
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        handle = os.open(path, os.O_RDWR | (os.O_CREAT if begin else 0) | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
         raise InputError(str(path), f"cannot be written to: {error.strerror}", "nothing was recorded") from None
     try:

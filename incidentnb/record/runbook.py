@@ -210,7 +210,7 @@ def _matches(entry: Entry, pattern: dict[str, Any]) -> bool:
     for key, value in pattern.items():
         if key in ("kind", "count"):
             continue
-        has = entry.body.get(key)
+        has = entry.body.get(key, "")
         if key == "channel" and value == "chat":
             if has in ("status page", "stakeholders"):
                 return False

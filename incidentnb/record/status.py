@@ -13,8 +13,9 @@ from incidentnb.record.incident import Incident
 from incidentnb.record.runbook import Rules
 
 SCHEMA = "incidentnb/status/1"
-_MARKS = {"late": ("late", "31"), "due": ("due", "33"), "done": ("done", "32"), "skipped": ("skipped", "2"), "missed": ("missed", "31"),
-          "met": ("met", "32"), "running": ("running", "33"), "kept": ("kept", "32"), "broken": ("broken", "31"), "failed": ("failed", "31")}
+_MARKS = {"late": ("late", "31"), "due": ("due", "33"), "done": ("done", "32"), "skipped": ("skipped", "2"),
+          "missed": ("missed", "31"), "met": ("met", "32"), "running": ("running", "33"), "kept": ("kept", "32"),
+          "broken": ("broken", "31"), "failed": ("failed", "31")}
 
 
 def status(incident: Incident, now: datetime | None = None, *, book: Rules | None = None,
