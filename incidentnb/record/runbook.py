@@ -86,12 +86,13 @@ def rules(path: Path | str = FILE) -> Rules:
     """
     path = Path(path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
         days = clocks.calendar(data.get("calendar"))
         duties = tuple(_line(item, path) for item in data.get("duty", ()))
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+)", str(error))
-        raise InputError(f"{path}:{at[1] if at else 1}", f"not TOML: {str(error).split(' (at')[0]}") from None
+        raise InputError(f"{path}:{at[1] if at else text.count(chr(10)) + 1}", f"not TOML: {str(error).split(' (at')[0]}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(str(path), f"cannot be read: {error}") from None
     doubled = {duty.id for duty in duties if sum(other.id == duty.id for other in duties) > 1}
