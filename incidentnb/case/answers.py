@@ -42,6 +42,10 @@ class Answers:
         """Where the evidence comes from: ``logs``, ``changes``, ``repos`` (lists) and ``zone``."""
         raise NotImplementedError
 
+    def _reading(self) -> dict[str, Any]:
+        """How logs are read that do not say themselves: ``format``, ``year``, ``formats_dir``, where given."""
+        return {}
+
     def _keep(self, finding: Finding) -> None:
         """Keep a new answer for others to read."""
 
@@ -62,7 +66,7 @@ class Answers:
             logs = list(self.sources.get("logs") or ())
             if not logs:
                 raise InputError(str(evidence), "holds no evidence, and the incident names no logs", "incidentnb investigate --logs PATH")
-            reader.read(logs, evidence, zone=self.sources.get("zone") or self._zone or None)
+            reader.read(logs, evidence, zone=self.sources.get("zone") or self._zone or None, **self._reading())
         return table.open_table(evidence, self.as_of)
 
     @cached_property

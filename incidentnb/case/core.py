@@ -38,16 +38,22 @@ class Logs(Answers):
         Raises:
             InputError: no logs are given.
         """
-        self._temporary = tempfile.TemporaryDirectory(prefix="incidentnb-", ignore_cleanup_errors=True)
-        super().__init__(Path(self._temporary.name), zone=zone)
         self._named = {"logs": _listed(logs), "changes": _listed(changes), "repos": _listed(repos), "zone": zone}
         if not self._named["logs"]:
             raise InputError("logs", "none are given", "name log files, folders or globs in the parameters")
+        self._temporary = tempfile.TemporaryDirectory(prefix="incidentnb-", ignore_cleanup_errors=True)
+        super().__init__(Path(self._temporary.name), zone=zone)
 
     @cached_property
     def sources(self) -> dict[str, Any]:
         """As they were named."""
         return self._named
+
+    def close(self) -> None:
+        """Remove what was read; else it goes with the process."""
+        if "log" in self.__dict__:
+            self.log.close()
+        self._temporary.cleanup()
 
 
 class Case(Answers):
@@ -98,6 +104,13 @@ class Case(Answers):
         """As the journal names them."""
         return dict(self.incident.sources)
 
+    def _reading(self) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        for entry in self.incident.standing:
+            if entry.kind in ("opened", "sources"):
+                given |= {key: value for key, value in (entry.body.get("reading") or {}).items() if value is not None}
+        return {name: given.get(name) for name in ("format", "year", "formats_dir")}
+
     @property
     def standing(self) -> Finding:
         """Title, severity, status and commander by now."""
@@ -127,7 +140,8 @@ class Case(Answers):
     @property
     def timeline(self) -> Finding:
         """Entries, changes and findings in order of when they happened."""
-        return standing.timeline(self.entries, self._known_changes(), [f for f in self._done.values() if isinstance(f, Finding)])
+        marks, found = self.marks, [f for f in self._done.values() if isinstance(f, Finding)]
+        return standing.timeline(self.entries, self._known_changes(), found, marks["onset"], marks["end"])
 
     def record(self, kind: str, body: dict[str, Any], *, at: str | datetime | None = None, by: str | None = None) -> Entry:
         """Write one entry into the journal; the same statement twice is one entry, so a notebook can be run again.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from incidentnb.evidence.table import LogTable
     from incidentnb.record.incident import Incident
     from incidentnb.record.lines import Entry
+    from incidentnb.times import Interval
 
 
 def reading(log: LogTable) -> Finding:
@@ -171,15 +172,13 @@ def duties(incident: Incident, now: datetime) -> Finding:
                    {"open": len(left), "late": late, "closing_waits_for": [duty.id for duty in left if duty.gate]}, frame)
 
 
-def timeline(entries: Sequence[Entry], changes: Sequence[Change], findings: Sequence[Finding]) -> Finding:
-    """Entries, changes and findings in the order in which they happened; frame as ``publish.timeline.timeline``."""
+def timeline(entries: Sequence[Entry], changes: Sequence[Change], findings: Sequence[Finding], onset: Interval | None = None,
+             end: Interval | None = None) -> Finding:
+    """Entries, changes and findings in the order in which they happened, as ``publish.timeline`` tells it."""
     from incidentnb.evidence.changes import changes_frame
     from incidentnb.publish import timeline as room
 
-    frame = room.timeline(entries, changes_frame(changes), findings)
-    known = [at for at in frame["at"] if at == at and at is not None]
-    span = f", from {_iso(min(known))} to {_iso(max(known))}" if known else ""
-    return Finding("timeline", "listed", f"{len(frame)} events{span}.", "", {"events": len(frame)}, frame)
+    return room.timeline_finding(room.timeline(entries, changes_frame(changes), findings), onset, end)
 
 
 def _iso(moment: datetime) -> str:

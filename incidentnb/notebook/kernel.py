@@ -18,7 +18,8 @@ def warm_kernel(cwd: Path | None = None) -> Iterator[Any]:
     """A kernel of this very interpreter, started now, so that it is warm when ``execute`` wants it; stopped at the end.
 
     It needs no installed kernelspec, its channels are sockets in a private folder and no network ports (ipykernel keeps one pipe on
-    loopback for the output of forked processes), it keeps no history and reads no start-up files of the user.
+    loopback for the output of forked processes), it keeps no history and reads no start-up files of the user, and its temporary files
+    go with it, however it ends.
 
     Args:
         cwd: the folder that it runs in; by default the current one.
@@ -41,7 +42,8 @@ def warm_kernel(cwd: Path | None = None) -> Iterator[Any]:
         make_client = manager.client
         manager.client = lambda **how: clients.append(make_client(**how)) or clients[-1]  # papermill leaves its client open
         manager.cwd = (cwd or Path.cwd()).resolve()
-        own = {"IPYTHONDIR": str(private / "ipython"), "JUPYTER_RUNTIME_DIR": str(private)}
+        (private / "tmp").mkdir()
+        own = {"IPYTHONDIR": str(private / "ipython"), "JUPYTER_RUNTIME_DIR": str(private), "TMPDIR": str(private / "tmp")}
         run_sync(manager.start_kernel)(cwd=str(manager.cwd), env={**os.environ, **own}, extra_arguments=[
             "--HistoryManager.hist_file=:memory:", f"--IPKernelApp.exec_lines={_WARM}"])
         try:

@@ -36,12 +36,11 @@ def find(name: str | Path) -> Path:
     raise InputError(str(name), "no such notebook", f"one of {', '.join(NOTEBOOKS)}, or the path of an .ipynb file")
 
 
-def check_parameters(name: str | Path, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The parameters as the notebook will get them, each known to it, of the type it declares, and plain JSON.
+def inspect(name: str | Path) -> dict[str, dict[str, Any]]:
+    """The parameters of a notebook: name → ``name``, ``inferred_type_name``, ``default``, ``help`` (the comment behind it).
 
     Raises:
-        InputError: the notebook has no such parameter (the nearest name is told), a value is of another type or no plain JSON, or
-            the file is no notebook.
+        InputError: there is no such notebook, or the file is none.
     """
     with light_imports():
         import papermill
@@ -49,9 +48,19 @@ def check_parameters(name: str | Path, parameters: dict[str, Any]) -> dict[str, 
     path = find(name)
     try:
         with quiet():
-            known = papermill.inspect_notebook(_literal(path))
+            return papermill.inspect_notebook(_literal(path))
     except Exception as error:
         raise InputError(str(path), f"cannot be read as a notebook: {sinks.terminal(error, 200)}") from error
+
+
+def check_parameters(name: str | Path, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters as the notebook will get them, each known to it, of the type it declares, and plain JSON.
+
+    Raises:
+        InputError: the notebook has no such parameter (the nearest name is told), a value is of another type or no plain JSON, or
+            the file is no notebook.
+    """
+    path, known = find(name), inspect(name)
     for key, value in parameters.items():
         if key not in known:
             near = difflib.get_close_matches(str(key), known, 1, 0.5)

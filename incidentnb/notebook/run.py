@@ -43,8 +43,8 @@ def execute(name: str | Path, parameters: dict[str, Any], out: Path, *, timeout:
         grace: seconds that an interrupted cell has to stop, before its kernel is killed.
         progress: called with (code cells done, code cells in all, title of the section) as each cell starts and at the end.
         kernel: one that ``warm_kernel`` started; by default one is started here.
-        cwd: where the kernel runs; by default the current folder, and ``out`` for a run that lies in its own incident: such a run
-            knows the incident as ``..`` and holds when the folder moves (a warm kernel has to be started there for that).
+        cwd: where the kernel runs; by default the current folder (a warm kernel has its own). A run that lies in its incident and
+            whose kernel runs there finds the incident by itself, so that no path is kept and the folder may move.
 
     Raises:
         InputError: as ``find`` and ``check_parameters``; the folder cannot be written.
@@ -59,8 +59,8 @@ def execute(name: str | Path, parameters: dict[str, Any], out: Path, *, timeout:
         raise InputError(str(target.parent), f"cannot be written: {error.strerror or error}") from None
     with contextlib.ExitStack() as stack:
         if kernel is None:  # it starts while papermill is being imported here
-            kernel = stack.enter_context(warm_kernel(cwd or (target.parent if _inside(parameters, target) else None)))
-        given = parameters | {"incident": ".."} if _inside(parameters, target) and kernel.cwd == target.parent.resolve() else parameters
+            kernel = stack.enter_context(warm_kernel(cwd))
+        given = parameters | {"incident": ""} if _stands_in(parameters.get("incident"), target.parent, kernel.cwd) else parameters
         node = parameterized(name, given)
         work = stack.enter_context(store.workplace(target.parent))
         node.metadata["incidentnb"] = {"schema": SCHEMA, "notebook": stem, "run": target.name, "started": times.iso(started),
@@ -79,10 +79,12 @@ def execute(name: str | Path, parameters: dict[str, Any], out: Path, *, timeout:
             raise InputError(str(target), f"the run could not be written: {error.strerror or error}", "run again") from None
 
 
-def _inside(parameters: dict[str, Any], target: Path) -> bool:
-    """Whether the run will lie in a folder of its own incident: it then knows it as ``..``, also when the folder has moved."""
-    incident = parameters.get("incident")
-    return isinstance(incident, str) and bool(incident) and Path(incident).resolve() == target.parent.parent.resolve()
+def _stands_in(incident: Any, runs: Path, cwd: Path) -> bool:
+    """Whether a run and its kernel stand in the folder of their incident: they find it by themselves, also when it has moved."""
+    if not isinstance(incident, str) or not incident:
+        return False
+    home = Path(incident).resolve()
+    return runs.resolve().parent == home and cwd.is_relative_to(home)
 
 
 class _Sight:
