@@ -47,9 +47,7 @@ class Triage:
             "verdict": self.verdict, "why": self.why,
             "onset": onset.get("onset"), "end": onset.get("end"), "rate": onset.get("rate") or {"baseline": None, "during": None},
             "spikes": onset.get("spikes") or [], "series": _series(found["onset"]),
-            "scope": {"verdict": scope.verdict, "why": scope.why, "explained": scope.numbers.get("explained"),
-                      "subsets": [{k: s.get(k) for k in _SUBSET} for s in scope.numbers.get("subsets", [])],
-                      "excluded": scope.numbers.get("excluded", [])},
+            "scope": scope_json(scope),
             "users": {k: users.numbers[k] for k in ("affected", "total", "by")} if users.verdict == "counted" else None,
             "routes": found["routes"].numbers.get("routes", []),
             "patterns": found["patterns"].numbers.get("patterns", []),
@@ -58,6 +56,13 @@ class Triage:
             "severity": {"suggested": found["severity"].numbers.get("suggested"), "why": found["severity"].why},
             "warnings": list(self.warnings),
         })
+
+
+def scope_json(scope: Finding) -> dict[str, Any]:
+    """The object ``scope`` of the contract, which the verb ``scope`` prints by itself."""
+    return {"verdict": scope.verdict, "why": scope.why, "explained": scope.numbers.get("explained"),
+            "subsets": [{k: s.get(k) for k in _SUBSET} for s in scope.numbers.get("subsets", [])],
+            "excluded": scope.numbers.get("excluded", [])}
 
 
 def triage(table: LogTable, changes: Sequence[Change] = (), warnings: Sequence[str] = ()) -> Triage:

@@ -47,7 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(line: str, code: int) -> int:
+    from incidentnb.cli import terminal
+
     _flush()
+    terminal.clear()
     sys.stderr.write(f"incidentnb: {sinks.terminal(' '.join(line.split()), 1000)}\n")
     return code
 

@@ -28,14 +28,6 @@ def table(rows: Sequence[Sequence[Any]], head: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def formats(inputs: list[dict[str, Any]]) -> str:
-    """What each file is, a line each, and what was assumed or lost under it."""
-    rows = [[i["path"], i["format"], i["lines"], i["parsed"], i["continuation"], i["rejected"], i["first"] or "", i["last"] or "",
-             f"{i['zone'] or ''} ({i['zone_source']})" if i.get("zone_source") else i["zone"] or ""] for i in inputs]
-    text = table(rows, ["file", "format", "lines", "parsed", "continued", "rejected", "first", "last", "zone"])
-    return "\n".join([text, *[terminal(warning) for i in inputs for warning in i.get("warnings", [])]])
-
-
 def known_formats(known: list[dict[str, Any]]) -> str:
     """The formats that are read, by family."""
     return table([[one["name"], one["title"], one["family"]] for one in known], ["format", "what it is", "family"])
@@ -138,8 +130,9 @@ def drilled(made: dict[str, Any]) -> Page:
     """The drill that was made, and what to type next."""
     import shlex
 
-    return made, (f"{made['lines']:,} log lines, a checkout and a change file in {made['folder']} (seed {made['seed']})\n{terminal(made['alert'])}\n"
-                  f"begin with: {shlex.join(made['triage'])}\nthen:       incidentnb drill --answer {shlex.quote(made['folder'])}")
+    head = f"{made['lines']:,} log lines, a checkout and a change file in {made['folder']} (seed {made['seed']})"
+    return made, (f"{head}\n{terminal(made['alert'])}\nbegin with: {shlex.join(made['triage'])}\n"
+                  f"then:       incidentnb drill --answer {shlex.quote(made['folder'])}")
 
 
 def graded(found: dict[str, Any]) -> Page:

@@ -147,7 +147,8 @@ def _verbs_of_an_incident(verb) -> None:
         "--no-browser", action="store_true", help="print the address, open no browser")
     verb("status", "duties done, due and late, clocks, open hypotheses, the next promised update", _incident).add_argument(
         "--all", action="store_true", help="duties that do not apply, too")
-    verb("resolve", "prove recovery from the data with the resolution notebook, or say why it cannot", _incident)
+    verb("resolve", "prove recovery from the data with the resolution notebook, or say why it cannot", _incident, _by).add_argument(
+        "--at", metavar="TIME", help="when it is declared resolved (default: now, or the end of the logs where these end earlier)")
     replay = verb("replay", "execute the notebook with only what was known at a time", _incident)
     replay.add_argument("--as-of", metavar="TIME", required=True, help="nothing recorded or logged later is seen")
     export = verb("export", "the appendix: the executed notebook as one file that opens anywhere", _incident)

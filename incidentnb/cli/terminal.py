@@ -8,31 +8,46 @@ import sys
 import time
 from collections.abc import Callable
 
+from incidentnb import sinks
+
 
 def color() -> bool:
     """Whether to colour stdout: only a terminal, and never with ``NO_COLOR`` set or ``TERM=dumb``."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def width() -> int:
-    """Columns of the terminal, 100 where there is none."""
-    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
+def width(otherwise: int = 100) -> int:
+    """Columns of the terminal; ``otherwise`` where stdout is none."""
+    return shutil.get_terminal_size((otherwise, 24)).columns if sys.stdout.isatty() else otherwise
 
 
-def progress(every_s: float = 0.2) -> Callable[[int, int | None, int], None] | None:
+def progress() -> Callable[[int, int | None, int], None] | None:
     """A function that shows how far reading is, on one line of stderr; ``None`` where stderr is no terminal."""
     if not sys.stderr.isatty():
         return None
-    last = 0.0
+    from incidentnb.publish import terminal
 
-    def show(done_bytes: int, total_bytes: int | None, lines: int) -> None:
+    line = _line()
+    return lambda done, total, lines: line(terminal.progress(done, total, lines, width=shutil.get_terminal_size().columns))
+
+
+def cells() -> Callable[[int, int, str], None] | None:
+    """A function that shows which section of a notebook is being executed; ``None`` where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        return None
+    line = _line(every_s=0)
+    return lambda done, total, title: line(f"\r\x1b[2Kexecuting {done} of {total}  {sinks.terminal(title, 60)}")
+
+
+def _line(every_s: float = 0.2) -> Callable[[str], None]:
+    last = -every_s
+
+    def show(text: str) -> None:
         nonlocal last
-        if time.monotonic() - last < every_s:
-            return
-        last = time.monotonic()
-        share = f"{min(done_bytes / total_bytes, 1):4.0%} of {total_bytes / 1e6:,.0f} MB" if total_bytes else f"{done_bytes / 1e6:,.0f} MB"
-        sys.stderr.write(f"\r\x1b[Kreading {share}, {lines:,} lines")
-        sys.stderr.flush()
+        if time.monotonic() - last >= every_s:
+            last = time.monotonic()
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
     return show
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from incidentnb import sinks
 from incidentnb.exceptions import InputError
 
 
@@ -77,14 +78,16 @@ def _patterns(args: argparse.Namespace) -> Answer:
 
 
 def _formats(args: argparse.Namespace) -> Answer:
-    from incidentnb.cli import pages
+    from incidentnb.cli import pages, terminal
+    from incidentnb.publish.terminal import formats_page
     from incidentnb.workflow import analyses
 
     if not args.paths:
         known = analyses.known_formats(args.formats)
         return Answer({"schema": "incidentnb/formats/1", "inputs": [], "formats": known}, pages.known_formats(known))
-    inputs = analyses.formats(args.paths, **_how(args))
-    return Answer({"schema": "incidentnb/formats/1", "inputs": inputs}, pages.formats(inputs))
+    found = {"schema": "incidentnb/formats/1", "inputs": analyses.formats(args.paths, **_how(args))}
+    page = formats_page(found, color=terminal.color(), width=terminal.width(120))
+    return Answer(found, page + "".join(f"{sinks.terminal(line)}\n" for entry in found["inputs"] for line in entry["warnings"]))
 
 
 def _redact(args: argparse.Namespace) -> Answer:
@@ -171,7 +174,7 @@ def _resolve(args: argparse.Namespace) -> Answer:
     from incidentnb.cli import pages, terminal
     from incidentnb.workflow import running
 
-    made, recovery = running.resolve(_incident(args), reading=terminal.progress(), cells=terminal.cells())
+    made, recovery = running.resolve(_incident(args), by=args.by, at=args.at, reading=terminal.progress(), cells=terminal.cells())
     return Answer(*pages.resolved(made, recovery), made.exit_code or (0 if recovery["verdict"] == "recovered" else 4))
 
 
@@ -239,13 +242,13 @@ def _record(args: argparse.Namespace) -> Answer:
 
 
 def _demo(args: argparse.Namespace) -> Answer:
-    from incidentnb.workflow import practice
+    from incidentnb.workflow.demo import demo
 
     def tell(line: str) -> None:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
-    practice.demo(args.dir, tell=tell)
+    demo(args.dir, tell=tell)
     return Answer(None, "")
 
 

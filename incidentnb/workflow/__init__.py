@@ -1,7 +1,8 @@
 """The verbs as functions: the one room where evidence, analyses, record and documents meet.
 
-``analyses``  answers without an incident: triage, onset, scope, patterns, formats
-``running``   an incident's life: open, investigate, lab, replay, resolve, export, verify, status
-``recording`` one journal entry each: note, hypothesis, evidence, verdict, mitigate, decide, severity, role …
-``practice``  demo and drill
+``analyses``   answers without an incident: triage, onset, scope, patterns, formats
+``running``    an incident's life: open, investigate, watch, lab, replay, resolve
+``exporting``  the appendix, and verify
+``recording``  the statements that make two entries (the others are ``record.statements``)
+``practice``   drills and their answers;  ``demo``  the example incident
 """

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from incidentnb import times
+from incidentnb import sinks, times
 from incidentnb.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -22,11 +22,12 @@ CHANGES_BEFORE = timedelta(days=1)
 
 
 @contextmanager
-def reading(paths: Sequence[str | Path], **how: Any) -> Iterator[LogTable]:
+def reading(paths: Sequence[str | Path], *, dated: bool = True, **how: Any) -> Iterator[LogTable]:
     """The log table of some files for as long as the block lasts; its folder is removed afterwards, also after an error.
 
     Args:
         paths: log files, folders, globs or ``-``.
+        dated: whether records need a time.
         **how: ``format``, ``zone``, ``year``, ``formats_dir``, ``progress``, as ``evidence.reader.read`` takes them.
 
     Raises:
@@ -38,7 +39,7 @@ def reading(paths: Sequence[str | Path], **how: Any) -> Iterator[LogTable]:
         manifest = reader.read(list(paths), Path(folder), **how)
         opened = table.open_table(folder)
         try:
-            if opened.span is None:
+            if dated and opened.span is None:
                 lines = sum(entry["lines"] for entry in manifest["inputs"])
                 if not lines:
                     raise InputError(str(paths[0]), "is empty", "name logs that hold something")
@@ -131,7 +132,7 @@ def patterns(paths: Sequence[str | Path], *, assign: str | Path | None = None, *
 
     Args:
         paths: log files, folders, globs or ``-``.
-        assign: a CSV to write: ``line,pattern`` for every record.
+        assign: a CSV to write: ``line,pattern`` for every record, and its ``source`` where there are several files.
         **how: as for ``reading``.
 
     Raises:
@@ -140,11 +141,12 @@ def patterns(paths: Sequence[str | Path], *, assign: str | Path | None = None, *
     from incidentnb.analysis import onset as onsets
     from incidentnb.analysis import patterns as analysis
 
-    with reading(paths, **how) as table:
+    with reading(paths, dated=False, **how) as table:
         if assign is not None:
             frame = analysis.assign(table)
+            frame["pattern"] = [sinks.csv_cell(pattern) for pattern in frame["pattern"]]
             try:
-                frame.to_csv(assign, index=False)
+                frame.to_csv(assign, index=False, columns=["line", "pattern", *(["source"] if frame["source"].nunique() > 1 else [])])
             except OSError as error:
                 raise InputError(str(assign), f"cannot be written: {error.strerror or error}") from None
         return analysis.patterns(table, onsets.onset(table))

@@ -55,33 +55,19 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
 
 
 def header(known: records.Incident) -> dict[str, Any]:
-    """What stands at the head of an export, as ``publish.page`` takes it: from the record and the findings that it keeps, nothing else."""
-    said = [found.body.get("sentence") for found in map(known.finding, ("onset", "recovery")) if found is not None]
-    scope = known.finding("scope")
-    try:
-        inputs = table_manifest(known.folder)
-    except InputError:
-        inputs = []
-    return {
-        "incident": known.id, "title": known.title, "severity": known.severity, "status": known.status, "ic": known.ic,
-        "zone": known.sources["zone"] or "UTC", "summary": " ".join(str(sentence) for sentence in said if sentence),
-        "scope": scope.body.get("sentence") if scope else "", "as_of": known.as_of,
-        "milestones": {f"{name}_at": one.moment for name, one in known.milestones.items()},
-        "metrics": {name: {"value": one.value, "from": one.start.moment, "to": one.end.moment,
-                           "provenance": f"{one.start.provenance}; {one.end.provenance}"} for name, one in known.metrics.items()},
-        "inputs": inputs, "journal": {"head": journal.head(known.folder), "entries": len(known.entries)}}
-
-
-def table_manifest(folder: Path) -> list[dict[str, Any]]:
-    """What was read, as ``formats --json`` gives it, with paths from their last folder on: an export tells nothing of the machine.
-
-    Raises:
-        InputError: the incident has no evidence.
-    """
+    """What stands at the head of an export, from the record and what was read; a path tells nothing of the machine but its last folder."""
     from incidentnb.evidence import table
+    from incidentnb.publish.heading import heading
 
-    inputs = table.read_manifest(folder / "evidence")["inputs"]
-    return [{**{k: v for k, v in entry.items() if k != "parts"}, "path": "/".join(Path(entry["path"]).parts[-2:])} for entry in inputs]
+    try:
+        manifest = table.read_manifest(known.folder / "evidence")
+    except InputError:
+        manifest = {"inputs": [], "digest": ""}
+    inputs = [{**{k: v for k, v in entry.items() if k != "parts"}, "path": "/".join(Path(entry["path"]).parts[-2:])}
+              for entry in manifest["inputs"]]
+    said = [found.body.get("sentence") for found in map(known.finding, ("onset", "recovery")) if found is not None]
+    return heading(known, inputs=inputs, head=journal.head(known.folder), evidence=manifest["digest"],
+                   summary=" ".join(str(sentence) for sentence in said if sentence))
 
 
 def _as_of(notebook: dict[str, Any]) -> datetime | None:

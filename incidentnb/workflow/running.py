@@ -128,7 +128,7 @@ def resolve(folder: Path | str, *, by: str | None = None, at: Any = None, record
     Args:
         folder: the incident.
         by: who resolves it.
-        at: when it is declared resolved; by default now. The milestone is when the data say that it was over.
+        at: when it is declared resolved; by default now, or the end of the logs where these end earlier.
         recorded_at: as in ``journal.append``.
         reading, cells: as ``investigate``.
 
@@ -148,16 +148,20 @@ def resolve(folder: Path | str, *, by: str | None = None, at: Any = None, record
                      "recorded": ""}
     answer = {key: found.body.get(key) for key in ("verdict", "sentence", "why")}
     answer |= {"since": (found.body.get("numbers") or {}).get("since"), "recorded": ""}
-    if answer["verdict"] == "recovered":
-        done = []
-        if known.milestones["resolved"].moment is None and answer["since"]:
-            milestones.set_milestone(folder, "resolved", answer["since"], source=f"finding {found.body['id']}", actor=by, recorded_at=recorded_at)
-            done.append(f"resolved_at {answer['since']}, from the data")
-        if known.status != "resolved":
-            statements.set_status(folder, "resolved", answer["why"] or "", at=at, actor=by, recorded_at=recorded_at)
-            done.append("status resolved")
-        answer["recorded"] = "; ".join(done)
+    if answer["verdict"] == "recovered" and known.status != "resolved":
+        when = at or min(times.now(), _end_of_logs(known) or times.now())
+        why = f"recovered since {answer['since']}, finding {found.body['id']}"
+        if known.milestones["resolved"].moment is None:
+            milestones.set_milestone(folder, "resolved", when, source=why, actor=by, recorded_at=recorded_at)
+        statements.set_status(folder, "resolved", why, at=when, actor=by, recorded_at=recorded_at)
+        answer["recorded"] = f"status resolved, resolved_at {records.load(folder).milestones['resolved'].text()}"
     return run, answer
+
+
+def _end_of_logs(known: records.Incident) -> datetime | None:
+    onset = known.finding("onset")
+    end = (onset.body.get("numbers") or {}).get("window_end") if onset else None
+    return times.parse(end) if end else None
 
 
 def replay(folder: Path | str, as_of: str | datetime, *, cells: CellProgress | None = None) -> Run:
@@ -175,17 +179,17 @@ def replay(folder: Path | str, as_of: str | datetime, *, cells: CellProgress | N
     from incidentnb import notebook
 
     name = f"{times.now():%Y-%m-%dT%H%M%SZ}-replay-as-of-{moment:%Y-%m-%dT%H%M%SZ}.ipynb"
-    return Run(folder, notebook.execute("investigation", {"incident": str(folder), "as_of": times.iso(moment)}, folder / "runs" / name,
-                                        cwd=folder, progress=cells))
+    return Run(folder, notebook.execute("investigation", {"as_of": times.iso(moment)}, folder / "runs" / name, cwd=folder, progress=cells))
 
 
 def _run(folder: Path, name: str, *, reading: Progress | None, cells: CellProgress | None) -> Run:
+    """Execute a stock notebook in the incident's folder: it finds the incident that it stands in, so that no path is kept in it."""
     from incidentnb import notebook
 
-    folder = folder.resolve()
+    records.load(folder)  # no incident there is told before a kernel is started
     with notebook.warm_kernel(folder) as kernel:  # starts while the logs are read
         warnings = refresh(folder, progress=reading)
-        record = notebook.execute(name, {"incident": str(folder)}, folder / "runs", kernel=kernel, cwd=folder, progress=cells)
+        record = notebook.execute(name, {}, folder / "runs", kernel=kernel, cwd=folder, progress=cells)
     body = {key: value for key, value in record.as_json().items() if key not in ("cells", "parameters", "versions", "schema")}
     troubled = [{"section": c.title, "state": c.state, "why": c.why} for c in record.troubled]
     journal.append(folder, "run", {**body, "troubled": troubled, "evidence": evidence_digests(folder)}, occurred_at=record.finished)
