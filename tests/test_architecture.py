@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "case": GROUND | {"evidence", "analysis", "record", "publish"},
     "notebook": GROUND | {"evidence", "analysis", "record", "publish", "case"},
     "workflow": GROUND | {"evidence", "analysis", "record", "publish", "case", "notebook", "drill"},
+    "__main__": {"cli"},
     "cli": GROUND | {"evidence", "analysis", "record", "publish", "workflow"},
 }
 

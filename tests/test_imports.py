@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 HEAVY = ("pandas", "matplotlib", "papermill", "duckdb", "nbconvert", "nbclient", "pyarrow", "numpy", "IPython")
 PROBE = """
 import sys
+from pathlib import Path
 from incidentnb.cli import main
 code = main(sys.argv[1:])
 sys.stderr.write("loaded:" + ",".join(sorted({name.split(".")[0] for name in sys.modules})) + "\\n")
@@ -47,6 +49,18 @@ def test_the_record_loads_nothing_heavy(folder, words):
 
 def test_the_package_itself_loads_nothing():
     """``import incidentnb`` alone loads none of its rooms but itself; names are fetched when they are used."""
-    run = subprocess.run([sys.executable, "-c", "import sys, incidentnb; print([m for m in sys.modules if m.startswith('incidentnb.')])"],
-                         capture_output=True, text=True, check=True)
+    ask = "import sys, incidentnb; print([m for m in sys.modules if m.startswith('incidentnb.')])"
+    run = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_the_vocabulary_is_there_and_sorted():
+    """Every name of ``__all__`` can be fetched, each has a docstring, the list is sorted and hides no room of the house."""
+    import incidentnb
+
+    assert incidentnb.__all__ == sorted(incidentnb.__all__)
+    assert set(incidentnb.__all__) == {name for names in incidentnb._ROOMS.values() for name in names}
+    for name in incidentnb.__all__:
+        assert getattr(incidentnb, name).__doc__, name
+    rooms = {path.stem for path in Path(incidentnb.__file__).parent.iterdir() if not path.name.startswith("_")}
+    assert rooms.isdisjoint(incidentnb.__all__)

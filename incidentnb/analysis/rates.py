@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WIDTHS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
 MOST_BUCKETS, USUAL_BUCKETS, REQUESTS_A_BUCKET = 2000, 240, 30
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_QUERY = """SELECT epoch_us(time) // ({width} * 1000000) AS slot, sum(total) AS total, sum(failing) AS failing,
+_QUERY = """SELECT epoch_us(time) // ({width} * 1000000::BIGINT) AS slot, sum(total) AS total, sum(failing) AS failing,
 min(time) AS first, max(time) AS last FROM outcomes WHERE time >= $start AND time <= $stop GROUP BY slot ORDER BY slot"""
 
 
