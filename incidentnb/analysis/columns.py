@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from incidentnb.analysis.subsets import SHRINK, Leaves
+from incidentnb.analysis.subsets import OTHER, SHRINK, Leaves
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from incidentnb.evidence.table import LogTable
 
-MOST_VALUES, MOST_COLUMNS, MOST_LEAVES = 200, 8, 60_000
+MOST_VALUES, MOST_COLUMNS, MOST_LEAVES, MOST_KEPT = 200, 8, 100_000, 20
+SHARE = 0.05  # a cause worth naming holds more of the excess failures than this, and so does each value that it names
 SAMPLE_ABOVE = 600_000
 _NEVER = {"time": "the time itself", "failed": "the outcome", "failing": "the outcome", "total": "a count", "level": "the outcome",
           "http_status": "the outcome", "duration_ms": "known only after the outcome", "message": "text of the record",
@@ -55,16 +57,28 @@ def leaves(table: LogTable, span: dict[str, Any]) -> tuple[Leaves, list[dict[str
     few = _few_values(table, names, source, span, excluded)
     singles = _singles(table, few, source, weight, span)
     usable = _usable(few, singles, excluded)
-    ranked = sorted(usable, key=lambda c: -_promise(singles[singles["col"] == c]))[:MOST_COLUMNS]
-    while True:
-        frame, query = _leaf_frame(table, ranked, source, weight, span)
-        if len(frame) <= MOST_LEAVES or len(ranked) <= 3:
-            break
-        ranked = ranked[:-1]
+    kept = {c: _raised(singles, c) for c in usable}
     for column in usable:
-        if column not in ranked:
+        if not kept[column]:
+            excluded.append({"column": column, "reason": f"no value holds {SHARE:.0%} of the excess failures"})
+    ranked = sorted((c for c in usable if kept[c]), key=lambda c: -_promise(singles[singles["col"] == c]))
+    chosen: list[str] = []
+    for column in ranked:
+        if len(chosen) < MOST_COLUMNS and prod(len(kept[c]) + 1 for c in [*chosen, column]) <= MOST_LEAVES:
+            chosen.append(column)
+        else:
             excluded.append({"column": column, "reason": "less promising than the others"})
-    return _as_leaves(frame, ranked), excluded, query
+    frame, query = _leaf_frame(table, chosen, kept, source, weight, span)
+    return _as_leaves(frame, chosen, kept), excluded, query
+
+
+def _raised(singles: pd.DataFrame, column: str) -> list[str | None]:
+    """The values that may take part in a cause: those with a share of the excess failures worth naming. The others are folded into one."""
+    part = singles[singles["col"] == column]
+    rate = (part["b"].sum() + 0.5) / (part["m"].sum() + 1)
+    excess = part["f"].sum() - part["n"].sum() * rate
+    enough = part[(part["n"] > 0) & (part["f"] >= SHARE * max(excess, 1.0))]
+    return list(enough.sort_values("f", ascending=False, kind="stable")["val"].head(MOST_KEPT))
 
 
 def quoted(name: str) -> str:
@@ -120,7 +134,8 @@ def _singles(table: LogTable, names: list[str], source: str, weight: int, span: 
                       f"GROUP BY GROUPING SETS ({sets})")
     for i, name in enumerate(names):
         part = got[got[f"g{i}"] == 0]
-        frames.append(pd.DataFrame({"col": name, "val": part[f"c{i}"].astype(object).where(part[f"c{i}"].notna(), None)})
+        values = [v if isinstance(v, str) else None for v in part[f"c{i}"]]
+        frames.append(pd.DataFrame({"col": name, "val": pd.Series(values, index=part.index, dtype=object)})
                       .join(part[["f", "n", "b", "m"]].fillna(0).astype(float)))
     return pd.concat(frames, ignore_index=True)
 
@@ -166,27 +181,33 @@ def _promise(part: pd.DataFrame) -> float:
     return float(gain.sum()) - 2.0 * len(part)
 
 
-def _leaf_frame(table: LogTable, names: list[str], source: str, weight: int, span: dict[str, Any]) -> tuple[pd.DataFrame, str]:
+def _leaf_frame(table: LogTable, names: list[str], kept: dict[str, list[str | None]], source: str, weight: int,
+                span: dict[str, Any]) -> tuple[pd.DataFrame, str]:
     if not names:
         import pandas as pd
 
         return pd.DataFrame(columns=["f", "n", "b", "m"]), ""
-    chosen = ", ".join(f"CAST({quoted(c)} AS VARCHAR) AS c{i}" for i, c in enumerate(names))
+    chosen = ", ".join(f"{_folded(c, kept[c])} AS c{i}" for i, c in enumerate(names))
     keys = ", ".join(f"c{i}" for i in range(len(names)))
-    query = (f"SELECT {keys}, {_measures(weight, span)} FROM (SELECT {chosen}, time, total, failing FROM ({source})) GROUP BY {keys} ORDER BY {keys}")
+    query = (f"SELECT {keys}, {_measures(weight, span)} FROM (SELECT {chosen}, time, total, failing FROM ({source})) GROUP BY {keys} "
+             f"ORDER BY {keys}")
     return table.frame(query), query
 
 
-def _as_leaves(frame: pd.DataFrame, names: list[str]) -> Leaves:
-    import pandas as pd
+def _folded(name: str, values: list[str | None]) -> str:
+    """A column's number of a kept value, 0 for all others."""
+    text = f"CAST({quoted(name)} AS VARCHAR)"
+    cases = " ".join(f"WHEN {text} IS NULL THEN {i + 1}" if v is None else f"WHEN {text} = {literal(v)} THEN {i + 1}" for i, v in enumerate(values))
+    return f"CASE {cases} ELSE 0 END"
 
+
+def literal(text: str) -> str:
+    """A text as a literal of the engine."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _as_leaves(frame: pd.DataFrame, names: list[str], kept: dict[str, list[str | None]]) -> Leaves:
     data = frame[frame["n"].fillna(0) > 0]
-    codes, values = [], []
-    for i in range(len(names)):
-        code, found = pd.factorize(data[f"c{i}"].astype(object).where(data[f"c{i}"].notna(), None), use_na_sentinel=False)
-        codes.append(code)
-        values.append(tuple(None if v is None or v != v else v for v in found))
+    codes = np.array([data[f"c{i}"].to_numpy(np.int64) for i in range(len(names))], dtype=np.int64).T.reshape(len(data), len(names))
     counts = [data[c].fillna(0).to_numpy(float) for c in ("f", "n", "b", "m")]
-    return Leaves(tuple(names), np.array(codes, dtype=np.int64).T.reshape(len(data), len(names)), tuple(values), *counts)
-
-
+    return Leaves(tuple(names), codes, tuple((OTHER, *kept[c]) for c in names), *counts)

@@ -12,6 +12,7 @@ from itertools import combinations
 import numpy as np
 
 SHRINK = 200.0
+OTHER = object()  # stands in a leaf for all values that may not take part in a cause
 MOST_CONDITIONS = 3
 RAISED, ABOVE_REST, OF_CHILD, LEAST_EXCESS = 2.5, 2.0, 0.15, 5.0  # see widened
 
@@ -71,11 +72,14 @@ def search(leaves: Leaves, failing: np.ndarray, mu: np.ndarray, keep: int = 40) 
     sizes = [len(v) for v in leaves.values]
     found: list[tuple[float, int, tuple[int, ...], tuple[int, ...]]] = []
     floor = 0.0
+    others = np.array([leaves.codes[:, i] == values.index(OTHER) if OTHER in values else np.zeros(len(leaves.codes), bool)
+                       for i, values in enumerate(leaves.values)]).T.reshape(leaves.codes.shape)
     for depth in range(1, min(MOST_CONDITIONS, len(sizes)) + 1):
         for columns in combinations(range(len(sizes)), depth):
             code, width = group_codes(leaves.codes, columns, sizes)
-            f = np.bincount(code, failing, width)
-            e = np.bincount(code, mu, width)
+            named = ~others[:, columns].any(axis=1)
+            f = np.bincount(code, failing * named, width)
+            e = np.bincount(code, mu * named, width)
             points = score(f, e)
             top = np.argpartition(points, -min(keep, width))[-min(keep, width):]
             for cell in top[points[top] > max(floor, 0.0)]:
