@@ -37,12 +37,18 @@ def cut(fmt: Format, text: str) -> tuple[dict[str, pa.Array], np.ndarray] | None
     """
     data = text.encode("utf-8", "surrogateescape")
     buffer = np.frombuffer(data, np.uint8)
-    ends = np.append(np.flatnonzero(buffer == 10), len(buffer))
-    starts = np.append(0, ends[:-1] + 1)
     parts = template(fmt.split)
-    marks = {mark[0]: np.append(np.flatnonzero(buffer == mark[0]), len(buffer)) for _, mark in parts if mark}
+    wanted = {mark[0] for _, mark in parts if mark}
+    special = (buffer == 10) | (buffer == 92)
+    for code in wanted:
+        special |= buffer == code
+    places = np.flatnonzero(special)
+    codes = buffer[places]
+    ends = np.append(places[codes == 10], len(buffer))
+    starts = np.append(0, ends[:-1] + 1)
+    marks = {code: np.append(places[codes == code], len(buffer)) for code in wanted}
     good = np.ones(len(starts), bool)
-    good[np.searchsorted(ends, np.flatnonzero(buffer == 92))] = False  # a backslash may hide a mark
+    good[np.searchsorted(ends, places[codes == 92])] = False  # a backslash may hide a mark
     at, bounds = starts, []
     for _, mark in parts:
         if not mark:  # the rest of the line
