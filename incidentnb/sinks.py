@@ -58,7 +58,8 @@ def figure(text: object, limit: int = 120) -> str:
     pictures for control characters.
     """
     flat = re.sub("[\x00-\x1f\x7f]", lambda m: " " if m[0] in "\n\t" else f"‹U+{ord(m[0]):04X}›", str(text))
-    return clip(visible(flat), limit).replace("$", r"\$")
+    shown = clip(visible(flat), limit).replace("$", r"\$")
+    return "\u200a" + shown if shown.startswith("_") else shown  # a legend leaves out what begins with an underscore
 
 
 def terminal(text: object, limit: int = 4000) -> str:

@@ -63,7 +63,7 @@ def rate_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interval 
             below.bar(starts, frame["total"].astype(float), width=days * 0.92, align="edge", color=style.FAINT, linewidth=0)
             below.set_ylabel("requests")
             _count_axis(below)
-            style.margins(ax.figure, 0.72, 0.12, 0.1, 0.55)
+            style.margins(ax.figure, 0.72, 0.25, 0.1, 0.55)
         for each in [ax, below] if own else [ax]:
             style.time_axis(each, starts[0], last)
             style.band(each, onset, end, last)
@@ -74,7 +74,7 @@ def rate_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interval 
             ax.tick_params(axis="x", length=0, labelbottom=False)
             ax.figure.align_ylabels([ax, below])
             ax.figure.set_size_inches(8.6, 3.3 + room)
-            style.margins(ax.figure, 0.72, 0.12, 0.1 + room, 0.55)
+            style.margins(ax.figure, 0.72, 0.25, 0.1 + room, 0.55)
     return ax
 
 
@@ -247,7 +247,7 @@ def timeline_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Inter
         first, last = min(known), max(known)
         room = max((last - first) * 0.04, timedelta(seconds=20))
         if own:
-            style.margins(ax.figure, 4.75, 0.12, 0.4, 0.5)
+            style.margins(ax.figure, 4.75, 0.25, 0.4, 0.5)
         style.time_axis(ax, first - room, last + room)
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.set_yticks([])

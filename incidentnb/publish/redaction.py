@@ -122,21 +122,21 @@ def redact_html(page: str, *, audience: str = "public", names: MutableMapping[st
 def redact_markdown(document: str, *, audience: str = "public", names: MutableMapping[str, str] | None = None,
                     key: bytes | None = None) -> tuple[str, Counter[str]]:
     """Markdown with what its readers see redacted, also where marks are written as character references (``sinks.markdown``)."""
-    names, counts = {} if names is None else names, Counter()
-    text, found = redact(document, audience=audience, names=names, key=key)
-    counts.update(found)
-    known, lines = known_values(names), text.split("\n")
+    names = {} if names is None else names
+    _, counts = redact(html.unescape(document), audience=audience, names=names, key=key)
+    known = known_values(names)
+    for value in [value for value in names if "\n" in value]:
+        document = document.replace(value, names[value])
+    lines = document.split("\n")
     for number, line in enumerate(lines):
-        plain = html.unescape(line) if "&" in line else line
-        shown, found = redact(plain, audience=audience, names=names, key=key) if plain != line else (line, Counter())
-        shown, more = hide_known(shown, known, names)
+        plain = html.unescape(line)
+        shown, again = hide_known(redact(plain, audience=audience, names=names, key=key)[0], known, names)
         if shown == plain:
             continue
-        counts.update(found)
-        counts.update(more)
+        counts.update(again)
         for value in [value for value in names if value in plain]:
             line = line.replace(sinks.markdown(value), names[value]).replace(value, names[value])
-        left, _ = hide_known(redact(html.unescape(line), audience=audience, names=dict(names), key=key)[0], known, names)
+        left = hide_known(redact(html.unescape(line), audience=audience, names=dict(names), key=key)[0], known, names)[0]
         lines[number] = line if left == html.unescape(line) else sinks.markdown(shown, len(shown))
     return "\n".join(lines), counts
 

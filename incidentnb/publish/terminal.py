@@ -7,7 +7,6 @@ text of a stranger goes through ``sinks.terminal``.
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -242,24 +241,35 @@ def _row(label: str, style: str, lines: Sequence[str], paint: Paint, width: int)
 
 
 _CODE = re.compile(r"\x1b\[[0-9;]*m")
+_RESET = "\x1b[0m"
 
 
 def _wrap(line: str, width: int) -> list[str]:
-    """Text over lines of ``width`` visible columns; colours (ours alone are left in it) take none and never break."""
-    if len(_CODE.sub("", line)) <= width:
-        return [line]
-    codes = _CODE.findall(line)
-    marked = _CODE.sub("\x00", line)  # one column for a code; sinks have made every other NUL visible
-    parts = textwrap.wrap(marked, width, subsequent_indent="  ", break_on_hyphens=False) or [""]
-    found, shown, open_code = iter(codes), [], ""
-    for part in parts:
-        text = open_code
-        for piece in re.split("(\x00)", part):
-            code = next(found) if piece == "\x00" else ""
-            open_code = ("" if code == "\x1b[0m" else code) if code else open_code
-            text += code or piece
-        shown.append(text + ("\x1b[0m" if open_code else ""))
+    """Text over lines of ``width`` visible columns, further ones indented; colours (ours alone are left in it) take no column."""
+    bare, codes, at = _CODE.sub("", line), [], 0
+    for found in _CODE.finditer(line):
+        at += len(found[0])
+        codes.append((found.end() - at, found[0]))
+    shown, open_code = [], ""
+    for start, end in _cuts(bare, width):
+        text, here = ("  " if shown else "") + open_code, start
+        for place, code in [c for c in codes if start <= c[0] < end or (c[0] == end and c[1] == _RESET)]:
+            text += bare[here:place] + code
+            here, open_code = place, "" if code == _RESET else code
+        shown.append(text + bare[here:end] + (_RESET if open_code else ""))
     return shown
+
+
+def _cuts(text: str, width: int) -> list[tuple[int, int]]:
+    """Where to cut a text into lines: at spaces, in a word only where it is longer than a line; two columns less after the first."""
+    cuts, start = [], 0
+    while len(text) - start > width:
+        space = text.rfind(" ", start + 1, start + width + 1)
+        end = space if space > start else start + width
+        cuts.append((start, len(text[:end].rstrip()) if text[start:end].strip() else end))
+        start = end + len(text[end:]) - len(text[end:].lstrip(" "))
+        width -= 2 * (len(cuts) == 1)
+    return [*cuts, (start, len(text))] if start < len(text) or not cuts else cuts
 
 
 def _paint(color: bool) -> Paint:
