@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 
 from incidentnb.evidence.formats import Format
 from incidentnb.evidence.lines import Parser, Plan, dated, flatten, has_value, read_json, read_logfmt, recognises
+from incidentnb.evidence.openings import may_begin, shapes
 from incidentnb.evidence.stamps import layout
 from incidentnb.exceptions import InputError
 
@@ -131,7 +132,7 @@ def _inside(envelope: Format, lines, formats, base, depth) -> tuple[list[Format]
     if pure:
         stamped = bool(envelope.time)
         inner = [f for f in inner if f.name != GENERAL or not stamped]
-        if inner and share < 0.5:  # only some of what it holds is of that format
+        if inner and share < 0.8:  # only some of what it holds is of that format
             inner = [replace(inner[0], family=envelope.family), *inner[1:]]
         if PLAIN in formats and stamped and formats[PLAIN] not in inner:
             inner.append(formats[PLAIN])
@@ -148,11 +149,15 @@ def _pure(fmt: Format) -> bool:
 
 
 def _candidates(formats: Mapping[str, Format], lines: list[str]) -> list[Format]:
-    """The formats that can be meant: of those that read objects, the ones that recognise one; and none whose signs are missing."""
+    """The formats that can be meant: of those that read objects, the ones that recognise one; of texts, those whose pattern
+    can begin like a line of it; and none whose signs are missing."""
     objects = {"json": [flatten(v) for line in lines if type(v := read_json(line)) is dict],
                "logfmt": [v for line in lines if type(v := read_logfmt(line)) is dict]}
+    beginnings = shapes(lines)
     out = []
     for fmt in formats.values():
+        if fmt.kind == "text" and not may_begin(fmt.pattern, beginnings):
+            continue
         seen = objects.get(fmt.kind)
         if seen is not None and not fmt.records and not any(recognises(fmt, flat) for flat in seen):
             continue
