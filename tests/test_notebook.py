@@ -3,9 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import nbformat
@@ -276,10 +279,46 @@ def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
     assert [p.name for p in (tmp_path / "runs").iterdir()] == ["old.ipynb"] and old.read_text() == "{}"
 
 
-def test_lab_opens_a_fresh_copy_for_this_machine_alone(tmp_path):
-    """The working copy holds the incident as '..', each call makes a new one, the server is on loopback and its token unseen."""
+def test_lab_opens_a_fresh_copy(tmp_path):
+    """The working copy holds the incident as '..' and no outputs; each call makes a new one, and nothing is written over."""
     one, two = notebook.prepare_lab(tmp_path), notebook.prepare_lab(tmp_path, "resolution")
     assert one.parent == two.parent == tmp_path / "lab" and one != two
-    assert 'incident = ".."' in one.read_text().replace('\\"', '"') and "outputs" in one.read_text()
-    words, token = notebook.lab_command(one, 8899)
-    assert "--ServerApp.ip=127.0.0.1" in words and len(token) > 20 and not any(token in word for word in words)
+    code = [cell for cell in nbformat.read(one, as_version=4).cells if cell.cell_type == "code"]
+    assert 'incident = ".."' in code[1].source and all(cell.outputs == [] for cell in code)
+
+
+def test_the_laboratory_is_for_this_machine_alone(tmp_path):
+    """JupyterLab comes up on the copy, on loopback, for who has the token; the token is not in the list of processes."""
+    pytest.importorskip("jupyterlab")
+    copy, port = notebook.prepare_lab(tmp_path), free_port()
+    words, token = notebook.lab_command(copy, port, browser=False)
+    assert len(token) > 20 and not any(token in word for word in words)
+    server = subprocess.Popen(words, env={**os.environ, "JUPYTER_TOKEN": token}, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert [entry["name"] for entry in ask(server, port, token)["content"]] == [copy.name]
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            ask(server, port, "wrong")
+        assert "--ServerApp.ip=127.0.0.1" in words
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def ask(server: subprocess.Popen, port: int, token: str) -> dict:
+    """The list of files that the server shows, as soon as it answers."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/api/contents/", headers={"Authorization": f"token {token}"})
+    until = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return json.load(answer)
+        except urllib.error.URLError as error:
+            if isinstance(error, urllib.error.HTTPError) or server.poll() is not None or time.monotonic() > until:
+                raise
+            time.sleep(0.2)

@@ -68,7 +68,7 @@ class Case(Answers):
 
         Args:
             folder: the incident folder; empty takes the one that the notebook stands in, else the newest open one below.
-            as_of: an instant as people write it, for a replay; empty for now.
+            as_of: an instant as people write it (in the zone of the incident), for a replay; empty for now.
             zone: of log times that carry none, where the incident does not say.
 
         Raises:
@@ -77,7 +77,8 @@ class Case(Answers):
         from incidentnb.record import incident
 
         self.folder = incident.locate(str(folder) or None, Path.cwd()).resolve()
-        until = times.parse(as_of, times.zone(zone or "UTC")) if isinstance(as_of, str) and as_of else as_of or None
+        home = incident.load(self.folder).zone
+        until = times.parse(as_of, home) if isinstance(as_of, str) and as_of else as_of or None
         super().__init__(self.folder / "evidence", until, zone)
         self.incident  # noqa: B018 - a folder that is no incident is told here, not in the first section
 

@@ -35,7 +35,7 @@ def reading(log: LogTable) -> Finding:
     frame = pd.DataFrame([{
         "file": str(entry.get("path", "")).rsplit("/", 1)[-1], "format": entry.get("format"), "lines": entry.get("lines"),
         "parsed": entry.get("parsed"), "continuation": entry.get("continuation"), "rejected": entry.get("rejected"),
-        "first": entry.get("first"), "last": entry.get("last"),
+        "first": _instant(entry.get("first")), "last": _instant(entry.get("last")),
         "zone": f"{entry.get('zone') or 'unknown'} ({entry.get('zone_source') or 'not told'})"} for entry in inputs])
     notes = [f"{str(entry.get('path', '')).rsplit('/', 1)[-1]}: {warning}" for entry in inputs for warning in entry.get("warnings") or ()]
     if count["rejected"]:
@@ -184,3 +184,7 @@ def timeline(entries: Sequence[Entry], changes: Sequence[Change], findings: Sequ
 def _iso(moment: datetime) -> str:
     """An instant to the second, for a sentence."""
     return str(times.iso(moment.replace(microsecond=0)))
+
+
+def _instant(text: str | None) -> datetime | None:
+    return times.parse(text) if text else None

@@ -63,8 +63,10 @@ def drop_tasks() -> None:
     from jupyter_core.utils import ensure_event_loop
 
     loop = ensure_event_loop()
+    if loop.is_running():  # the loop of a host, with tasks of its own
+        return
     left = asyncio.all_tasks(loop)
     for task in left:
         task.cancel()
-    if left and not loop.is_running():
+    if left:
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -42,6 +43,8 @@ def lab_command(path: Path, port: int = 0, *, browser: bool = True, token: str |
 
     if find_spec("jupyterlab") is None:
         raise InputError("lab", "JupyterLab is not installed", "pip install 'incidentnb[lab]'")
-    words = [sys.executable, "-m", "jupyterlab", path.name, f"--ServerApp.root_dir={path.parent}", "--ServerApp.ip=127.0.0.1",
-             f"--ServerApp.port={port}", "--ServerApp.allow_remote_access=False", "--KernelManager.transport=ipc"]
+    words = [sys.executable, "-m", "jupyterlab", str(path.resolve()), f"--ServerApp.root_dir={path.resolve().parent}", "--ServerApp.ip=127.0.0.1",
+             f"--ServerApp.port={port}", "--ServerApp.allow_remote_access=False", "--KernelManager.transport=ipc",
+             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"]
+    words += ["--allow-root"] if os.geteuid() == 0 else []  # in a container there is often no other user
     return [*words, *([] if browser else ["--no-browser"])], token or secrets.token_urlsafe(24)
