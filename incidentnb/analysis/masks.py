@@ -5,22 +5,29 @@ from __future__ import annotations
 import re
 
 WILD = "<*>"
+_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+"
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 # alternatives of one regular expression, tried in order at each place; RE2 and Python read them alike
 VARIABLE = "|".join([
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",  # UUID
-    r"[a-z][a-z0-9+.\-]*://[^\s\"'<>,;)\]]+",  # URL
+    r"\b[a-z][a-z0-9+.\-]*://[^\s\"'<>,;)\]]+",  # URL
     r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+",  # e-mail address
     r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+\-]\d\d:?\d\d)?",  # instant
-    r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b",  # IPv4, with its port
+    rf"\b(?:{_DAY})?{_MONTH}\s+\d{{1,2}}(?:\s+\d\d:\d\d:\d\d)?(?:\s+\d{{4}})?\b",  # Mon Jul 3 10:00:00 2005
     r"\b(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F]{1,4}\b",  # IPv6
-    r"\b(?:[0-9A-Fa-f]{2}[:\-]){5}[0-9A-Fa-f]{2}\b",  # MAC
-    r"\b0[xX][0-9a-fA-F]+\b",
-    r"(?:/[\w.\-+@%$:]+){2,}/?",  # path
+    r"(?:/[\w.\-+@%$:~]+){2,}/?",  # path
     r"\b[A-Za-z]:\\[^\s\"'<>|]+",  # Windows path
-    r"\b[0-9a-fA-F]*[0-9][0-9a-fA-F]{7,}\b",  # hexadecimal id
-    r"[+\-]?\d+(?:[.,:]\d+)*%?",  # number, alone or in a word
+    r"[+\-]?[\w.\-~@]*\d[\w.\-~@]*(?:[:/][\w.\-~@]*\d[\w.\-~@]*)*%?",  # a number, or a word with a digit: hosts, ids, versions, addresses
 ])
 _PATTERN = re.compile(VARIABLE)
+_SECOND = [
+    (re.compile(r"\"[^\"]*\"|(?<![\w])'[^']*'(?!\w)"), f'"{WILD}"'),  # quoted
+    (re.compile(r"(?<=[\w\]])=(?![=\s]|true\b|false\b)[^\s,;(){}\[\]\"]+(?:\{[^{}]*\})?"), f"={WILD}"),  # key=value; true and false say something
+    (re.compile(r"\b[A-Za-z_][\w\-$]*(?:\.[\w\-$]+){2,}(?:/[\w.\-$]+)?"), WILD),  # host, package or class name
+    (re.compile(r"(?<=\s)\(\s*\)"), f"({WILD})"),  # a value that is missing
+    (re.compile(rf"{re.escape(WILD)}\s?(?:[kKMGT]i?B|B|bytes|[mµun]?s|sec|secs|seconds|min|minutes|h|hours)\b"), WILD),  # with its unit
+    (re.compile(rf"(?:{re.escape(WILD)}|[\w.\-]*{re.escape(WILD)}[\w.\-/]*)(?:[\s,;:/.\-+*#]*{re.escape(WILD)})*"), WILD),  # runs of them
+]
 
 
 def mask(text: str) -> str:
@@ -32,3 +39,10 @@ def masked_sql(column: str) -> str:
     """The same in the engine's SQL, on the first line of a column's text."""
     expression = VARIABLE.replace("'", "''")
     return f"regexp_replace(split_part({column}, chr(10), 1), '{expression}', '{WILD}', 'g')"
+
+
+def second(masked: str) -> str:
+    """What a second look at a masked line masks: quoted text, values of keys, dotted names, and runs of masks made one."""
+    for expression, by in _SECOND:
+        masked = expression.sub(by, masked)
+    return masked

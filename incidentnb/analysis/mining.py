@@ -10,8 +10,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-WILD = "<*>"
-SPLITS_UP_TO = 3  # a place with at most so many different words tells shapes apart; more is a variable
+from incidentnb.analysis.masks import WILD, second
+
+SPLITS_UP_TO = 2  # a place with at most so many different words tells shapes apart; more is a variable
+WEAK, WEAK_SPLITS_UP_TO = 2, 8  # a shape of so few constant words says too little to be given more variables lightly
 _SPLIT = re.compile(r"([\s=:,;|()\[\]{}\"'<>]+)")
 _WILDS = re.compile(rf"{re.escape(WILD)}(?:[\s,;:/.\-]*{re.escape(WILD)})+")
 _DIGIT = re.compile(r"\d")
@@ -24,7 +26,7 @@ def shapes(lines: Sequence[str], weights: Sequence[int]) -> list[str]:
         lines: distinct masked lines.
         weights: how many records each stands for.
     """
-    tokens = [_tokens(line) for line in lines]
+    tokens = [_tokens(second(line)) for line in lines]
     by_length: dict[int, list[int]] = defaultdict(list)
     for i, words in enumerate(tokens):
         by_length[len(words)].append(i)
@@ -70,8 +72,10 @@ def _root(words: tuple[str, ...], frequency: list[Counter]) -> tuple[tuple[int, 
 def _split(rows: list[int], fixed: set[int], tokens: list[tuple[str, ...]], weights: Sequence[int], answer: list[str]) -> None:
     width = len(tokens[rows[0]])
     different = {place: {tokens[i][place] for i in rows} for place in range(0, width, 2) if place not in fixed}
+    constant = len(fixed) + sum(len(words) == 1 and not any(_wild(w) or not w for w in words) for words in different.values())
+    most = WEAK_SPLITS_UP_TO if constant <= WEAK else SPLITS_UP_TO
     splitting = [(len(words), place) for place, words in different.items()
-                 if 1 < len(words) <= SPLITS_UP_TO and not any(_wild(w) or not w for w in words)]
+                 if 1 < len(words) <= most and not any(_wild(w) or not w for w in words)]
     if splitting:
         place = min(splitting)[1]
         parts: dict[str, list[int]] = defaultdict(list)
