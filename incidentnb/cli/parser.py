@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from typing import NoReturn
 
 from incidentnb.exceptions import InputError
@@ -38,6 +38,16 @@ class Parser(argparse.ArgumentParser):
             if found[1] == "PATH":
                 do = "the log files come first, before --changes and --repo"
         raise InputError(where, what, do)
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"incidentnb {version('incidentnb')}\n")
+        parser.exit()
 
 
 def nearest(word: str, words: Sequence[str]) -> str:
@@ -81,8 +91,7 @@ def build() -> Parser:
                     "and changes, a record of the incident, an executed notebook of both.",
                     epilog="[INCIDENT] is the folder you stand in, else the newest open one. Exit codes: 0 done, 2 bad input, "
                     "3 done in part, 4 refused.")
-    parser.add_argument("--version", action="version", version=f"incidentnb {version('incidentnb')}",
-                        help="print the version and leave")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")
 
     def verb(name: str, says: str, *more: Callable[[Parser], object], json: bool = True) -> Parser:

@@ -217,8 +217,7 @@ def _record(args: argparse.Namespace) -> Answer:
 
     folder = _incident(args)
     text = " ".join(getattr(args, "text", ()))
-    who = {"actor": args.by, "supersedes": args.supersedes}
-    now = {"at": args.at, **who}
+    now = {"at": getattr(args, "at", None), "actor": args.by, "supersedes": getattr(args, "supersedes", None)}
     calls: dict[str, Callable[[], Any]] = {
         "note": lambda: say.note(folder, text, **now),
         "hypothesis": lambda: hypotheses.propose(folder, text, because=args.because, prediction=args.predicts,
