@@ -128,7 +128,7 @@ def resolve(folder: Path | str, *, by: str | None = None, at: Any = None, record
     Args:
         folder: the incident.
         by: who resolves it.
-        at: when it is declared resolved; by default now, or the end of the logs where these end earlier.
+        at: when it is declared resolved; by default now, and the milestone at the end of the logs where these end earlier.
         recorded_at: as in ``journal.append``.
         reading, cells: as ``investigate``.
 
@@ -153,7 +153,7 @@ def resolve(folder: Path | str, *, by: str | None = None, at: Any = None, record
         why = f"recovered since {answer['since']}, finding {found.body['id']}"
         if known.milestones["resolved"].moment is None:
             milestones.set_milestone(folder, "resolved", when, source=why, actor=by, recorded_at=recorded_at)
-        statements.set_status(folder, "resolved", why, at=when, actor=by, recorded_at=recorded_at)
+        statements.set_status(folder, "resolved", why, at=at, actor=by, recorded_at=recorded_at)
         answer["recorded"] = f"status resolved, resolved_at {records.load(folder).milestones['resolved'].text()}"
     return run, answer
 
