@@ -3,6 +3,7 @@
 import collections
 import gzip
 import hashlib
+import itertools
 import json
 import re
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from incidentnb import drill
 from incidentnb.drill.scenario import KINDS, PACKINGS, STYLES, plan
+from incidentnb.drill.traffic import chunks
 from incidentnb.evidence.changes import read_changes
 from incidentnb.exceptions import InputError, Refused
 
@@ -276,9 +278,15 @@ def test_progress_rises_to_one(tmp_path):
     assert told[-1][1] == answer.lines
 
 
+def test_memory_does_not_grow_with_the_scale():
+    """At a thousand times the traffic, what is held at once is still some ten thousand requests, without gaps between the parts."""
+    parts = [(len(c["t"]), int(c["t"][0]), int(c["t"][-1])) for c in itertools.islice(chunks(plan(3, "one_host", "access", scale=1000)), 4)]
+    assert all(10_000 < n < 100_000 for n, _, _ in parts)
+    assert all(0 <= later[1] - earlier[2] < 50 for earlier, later in itertools.pairwise(parts))
+
+
 def test_seeds_alone_cover_every_kind_and_format():
-    """Thirty-six seeds in a row make every kind, and every format and style at least once."""
+    """Thirty-six seeds in a row make every kind in each format that shows it, and every style."""
     plans = [plan(seed) for seed in range(36)]
-    assert {p.kind for p in plans} == set(KINDS)
-    assert {p.formats[0] for p in plans} == set(STYLES)
+    assert {(p.kind, p.formats[0]) for p in plans} == set(CASES)
     assert {p.style for p in plans} == {style for styles in STYLES.values() for style in styles}

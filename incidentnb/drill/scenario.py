@@ -42,7 +42,7 @@ class Fault:
 
     Attributes:
         routes, hosts, groups, platforms: indexes that are hit; empty for all. new: only where the new version runs.
-        probability: that a request in it fails. ramp_s: seconds until that is reached, from 15 % of it; 0 at once.
+        probability: that a request in it fails. ramp_s: seconds until that is reached, from a quarter of it; 0 at once.
         error: key of ``shop.FAULTS``. statuses: what such a request answers. slow_ms: how long it takes to fail; 0 as usual.
     """
 
@@ -155,7 +155,7 @@ def _names(source, seed, kind, formats, style, packing):
     if formats and formats[0] not in shown:
         raise InputError(kind, f"cannot be seen in {formats[0]} lines", f"one of {', '.join(shown)}")
     if not formats:
-        formats = (shown[(seed // len(KINDS) + seed) % len(shown)],)
+        formats = (shown[(seed // len(KINDS) + seed % len(KINDS)) % len(shown)],)
         formats += ("plain",) if formats[0] == "access" and source.random() < 0.5 else ()
     styles = STYLES[formats[0]]
     if formats[0] == "access" and kind in ("one_region", "two_conditions"):

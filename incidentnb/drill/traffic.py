@@ -139,5 +139,5 @@ def _hit(plan: Plan, c: dict[str, np.ndarray], luck: np.ndarray) -> np.ndarray:
         mask &= c["new"]
     probability = np.full(len(luck), fault.probability)
     if fault.ramp_s:
-        probability *= 0.15 + 0.85 * np.clip(since / 1000.0 / fault.ramp_s, 0, 1)
+        probability *= 0.25 + 0.75 * np.clip(since / 1000.0 / fault.ramp_s, 0, 1)
     return mask & (luck < probability)
