@@ -19,6 +19,7 @@ VARIABLE = "|".join([
     r"\b[A-Za-z]:\\[^\s\"'<>|]+",  # Windows path
     r"[+\-]?[\w.\-~@]*\d[\w.\-~@]*(?:[:/][\w.\-~@]*\d[\w.\-~@]*)*%?",  # a number, or a word with a digit: hosts, ids, versions, addresses
 ])
+LONGEST = 4096  # characters of a message that are looked at; what tells one message from another stands at its beginning
 _PATTERN = re.compile(VARIABLE)
 _SECOND = [
     (re.compile(r"\"[^\"]*\"|(?<![\w])'[^']*'(?!\w)"), f'"{WILD}"'),  # quoted
@@ -32,13 +33,13 @@ _SECOND = [
 
 def mask(text: str) -> str:
     """A message with all that varies by its look replaced by ``<*>``."""
-    return _PATTERN.sub(WILD, text)
+    return _PATTERN.sub(WILD, text[:LONGEST])
 
 
 def masked_sql(column: str) -> str:
     """The same in the engine's SQL, on the first line of a column's text."""
     expression = VARIABLE.replace("'", "''")
-    return f"regexp_replace(split_part({column}, chr(10), 1), '{expression}', '{WILD}', 'g')"
+    return f"regexp_replace(left(split_part({column}, chr(10), 1), {LONGEST}), '{expression}', '{WILD}', 'g')"
 
 
 def second(masked: str) -> str:

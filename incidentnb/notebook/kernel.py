@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 # What the stock notebooks import anyway; loaded while the executing process is still busy with papermill or with reading logs.
-_WARM = "for _ in ('incidentnb.case', 'duckdb', 'pandas', 'matplotlib.pyplot'): __import__(_)"
+_WARM = "for _ in ('incidentnb.case', 'duckdb', 'pandas', 'matplotlib.figure'): __import__(_)"
 _LONGEST_BASE = 60  # a socket's whole path has room for 107 bytes
 
 
