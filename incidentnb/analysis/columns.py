@@ -41,7 +41,7 @@ def reason_by_name(name: str) -> str | None:
         return "follows from the outcome"
     if _AFTER.search(name) or re.search(r"[a-z](Ms|Millis|Seconds|Bytes|Duration|Latency|Time)$", name):
         return "known only after the outcome"
-    if _TEXT.search(name) or re.search(r"[a-z](Id|Timestamp)$", name) and re.search(r"(trace|span|request|correlation)", name, re.IGNORECASE):
+    if _TEXT.search(name) or (re.search(r"[a-z](Id|Timestamp)$", name) and re.search(r"(trace|span|request|correlation)", name, re.IGNORECASE)):
         return "names one record, not a group"
     return None
 

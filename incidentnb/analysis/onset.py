@@ -97,7 +97,8 @@ def _judge(frame: pd.DataFrame, width: int, start: datetime, stop: datetime, ref
     spikes = []
     for rise in found.rises:
         began = refine(rise, found.p0, width) if refine else _plain(frame, rise, width)
-        spikes.append({"onset": began, "end": _end(frame, rise, width, found.rises, began), "rate": rise.failing / rise.total, "excess": round(rise.excess)})
+        spikes.append({"onset": began, "end": _end(frame, rise, width, found.rises, began), "rate": rise.failing / rise.total,
+                       "excess": round(rise.excess)})
         frame.loc[rise.start:rise.end - 1, "during"] = True
     last_seen = int((total > 0).nonzero()[0][-1])
     if spikes[-1]["end"] is None:
@@ -124,8 +125,8 @@ def _spike(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], first: dic
                 f"(between {iso(began.earliest, precision='seconds')} and {iso(began.latest, precision='seconds')}), {until}.")
     if len(numbers["spikes"]) > 1:
         sentence += f" There are {len(numbers['spikes'])} spikes; the largest began at {iso(largest['onset'].at, precision='seconds')}."
-    excess = sum(r.excess for r in found.rises)
-    why = (f"{sum(r.failing for r in found.rises):,.0f} of {sum(r.total for r in found.rises):,.0f} {unit_name} failed in it, {excess:,.0f} more than "
+    excess, failing, total = (sum(getattr(r, name) for r in found.rises) for name in ("excess", "failing", "total"))
+    why = (f"{failing:,.0f} of {total:,.0f} {unit_name} failed in it, {excess:,.0f} more than "
            f"the quiet rate of {percent(found.p0)} lets one expect; {found.p_value:.1%} of quiet series look like this")
     return Finding("onset", "spike", sentence, why, numbers, frame, query, digest, tuple(notes))
 

@@ -163,7 +163,8 @@ def _frame(entries: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     rows = [{"pattern": e["pattern"], "what": "new" if e["new"] else "grown" if e["grown"] else "vanished" if e["vanished"] else "",
-             "before": e["count_before"], "since": e["count_during"], "level": e["level"], "first": e["first"], "example": e["example"]} for e in entries]
+             "before": e["count_before"], "since": e["count_during"], "level": e["level"], "first": e["first"],
+             "example": e["example"]} for e in entries]
     return pd.DataFrame(rows, columns=["pattern", "what", "before", "since", "level", "first", "example"])
 
 

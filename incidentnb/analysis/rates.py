@@ -99,8 +99,8 @@ def rates(table: LogTable, bucket_s: int | None = None) -> Finding:
     frame, facts = buckets(table, bucket_s)
     if facts["start"] is None:
         why = "no record reports an outcome (an HTTP status or a level) at a known time"
-        return Finding("rates", CANNOT_TELL, f"The error rate cannot be told: {why}.", why, {"bucket_s": facts["bucket_s"], "requests": 0, "failed": 0},
-                       frame, evidence=table.digest)
+        return Finding("rates", CANNOT_TELL, f"The error rate cannot be told: {why}.", why,
+                       {"bucket_s": facts["bucket_s"], "requests": 0, "failed": 0}, frame, evidence=table.digest)
     requests, failed = int(frame["total"].sum()), int(frame["failing"].sum())
     rate = failed / requests if requests else 0.0
     sentence = (f"{failed:,} of {requests:,} {unit(table)} failed ({percent(rate)}) from {iso(facts['start'], precision='seconds')} "

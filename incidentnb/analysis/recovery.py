@@ -81,7 +81,8 @@ def judge(minutes: pd.DataFrame, baseline: float, typical: float | None, end: da
     judged = after.tail(BEST_MINUTES)
     failing, total = int(judged["failing"].sum()), int(judged["total"].sum())
     if total and failing >= 5 and failing / total > 2 * base and lower(failing, total) > LIMIT_RATIO * base:
-        return _result("not recovered", f"{percent(failing / total)} over the last {len(judged)} complete minutes, baseline {percent(baseline)}", judged, base)
+        rate = f"{percent(failing / total)} over the last {len(judged)} complete minutes, baseline {percent(baseline)}"
+        return _result("not recovered", rate, judged, base)
     quiet = int((judged["total"] == 0).sum())
     if len(judged) < NEED_MINUTES:
         more = NEED_MINUTES - len(judged)
@@ -93,15 +94,15 @@ def judge(minutes: pd.DataFrame, baseline: float, typical: float | None, end: da
         return _result(CANNOT_TELL, f"traffic is not back: {total / len(judged):,.0f} a minute, usually {typical:,.0f}", judged, base)
     if quiet > len(judged) // 3:
         return _result(CANNOT_TELL, f"{quiet} of the last {len(judged)} minutes saw no request", judged, base)
-    top = upper(failing, total)
+    top, counted = upper(failing, total), f"{failing:,} of {total:,} failed over the last {len(judged)} complete minutes"
     if top <= LIMIT_RATIO * base:
-        return _result("recovered", f"{failing:,} of {total:,} failed over the last {len(judged)} complete minutes ({percent(failing / total)}, at most "
-                       f"{percent(top)} with 95 % confidence; baseline {percent(baseline)})", judged, base)
+        return _result("recovered", f"{counted} ({percent(failing / total)}, at most {percent(top)} with 95 % confidence; "
+                       f"baseline {percent(baseline)})", judged, base)
     more = max(0, needed(base) - total)
     if more == 0:
         more = max(1, total // 2)
     a_minute = total / len(judged)
-    return _result(CANNOT_TELL, f"{failing:,} of {total:,} failed over the last {len(judged)} complete minutes; the rate may still be {percent(top)}, over "
+    return _result(CANNOT_TELL, f"{counted}; the rate may still be {percent(top)}, over "
                    f"1.5 times the baseline of {percent(base)}: about {more:,} more requests are needed", judged, base, more_requests=more,
                    more_minutes=math.ceil(more / a_minute) if a_minute else 0)
 
@@ -157,7 +158,8 @@ def _minutes(table: LogTable, onset: Finding, condition: str, params: dict[str, 
     first = pd.Timestamp(began).floor("min")
     last = pd.Timestamp(stop).floor("min")
     grid = pd.date_range(first, last, freq="min", tz="UTC") if (last - first) < pd.Timedelta(days=14) else pd.DatetimeIndex(got["time"])
-    full = pd.DataFrame({"time": grid.as_unit("us")}).merge(got[["time", "total", "failing"]], on="time", how="left").fillna({"total": 0, "failing": 0})
+    full = pd.DataFrame({"time": grid.as_unit("us")}).merge(got[["time", "total", "failing"]], on="time", how="left")
+    full = full.fillna({"total": 0, "failing": 0})
     gap = 60 - (stop - last.to_pydatetime()).total_seconds()
     a_minute = facts["requests"] / max(1.0, (facts["window_end"] - facts["window_start"]).total_seconds() / 60)
     if gap > max(2.0, 180 / max(a_minute, 1)):

@@ -41,7 +41,8 @@ FROM outcomes WHERE route IS NOT NULL GROUP BY method, route"""
                 "rate_before": r.b / r.m if r.m else None, "rate_during": r.f / r.n if r.n else None} for r in got.head(SHOWN).itertuples()]
     frame = pd.DataFrame([list(e.values()) for e in entries], columns=columns)
     if not entries:
-        return Finding("routes", "measured", "No request to a known route has failed since the onset.", "", {"routes": []}, frame, query, table.digest)
+        return Finding("routes", "measured", "No request to a known route has failed since the onset.", "", {"routes": []}, frame,
+                       query, table.digest)
     top, failed = entries[0], int(got["f"].sum())
     name = " ".join(x for x in (top["method"], top["route"]) if x)
     sentence = (f"Most failures above the usual: {name}, {top['failed']:,} of {top['total']:,} {unit(table)} ({percent(top['rate_before'])} before, "

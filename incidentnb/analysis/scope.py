@@ -66,8 +66,8 @@ def scope(table: LogTable, onset: Finding | Interval, end: Interval | datetime |
     if not causes:
         top = f"; the likeliest, {_words(best[0][0].where)}, does not stand out" if best else ""
         why = f"no value of {len(leaves.columns)} columns fails at least twice as much above its past as the rest does{top}"
-        return Finding("scope", "everyone", f"Everyone is hit: {f:,} of {n:,} {unit(table)} failed ({percent(f / n)}, before {percent(base)}), and no subset "
-                       "stands out.", why, facts, frame, query, table.digest, notes)
+        sentence = f"Everyone is hit: {f:,} of {n:,} {unit(table)} failed ({percent(f / n)}, before {percent(base)}), and no subset stands out."
+        return Finding("scope", "everyone", sentence, why, facts, frame, query, table.digest, notes)
     return _subset(table, facts, frame, query, notes, causes)
 
 
@@ -75,11 +75,12 @@ def _subset(table: LogTable, facts: dict[str, Any], frame: pd.DataFrame, query: 
     first = facts["subsets"][0]
     words = " and, apart from it, ".join(_words(tuple(s["where"].items())) for s in facts["subsets"] if s["cause"])
     same = [_words(tuple(w.items())) for w in first["same_as"]]
-    sentence = (f"Only {words}: {percent(first['rate_inside'])} fail there ({first['failed']:,} of {first['total']:,}), {percent(first['rate_outside'])} "
-                f"elsewhere; it explains {percent(min(1.0, facts['explained']))} of the excess.")
+    sentence = (f"Only {words}: {percent(first['rate_inside'])} fail there ({first['failed']:,} of {first['total']:,}), "
+                f"{percent(first['rate_outside'])} elsewhere; it explains {percent(min(1.0, facts['explained']))} of the excess.")
     if same:
         sentence += f" Indistinguishable from it: {'; '.join(same[:3])}."
-    why = f"{percent(first['share_of_failures'])} of the failures in {percent(first['share_of_traffic'])} of the {unit(table)}; p {_p(facts['p_value'])}"
+    why = (f"{percent(first['share_of_failures'])} of the failures in {percent(first['share_of_traffic'])} of the {unit(table)}; "
+           f"p {_p(facts['p_value'])}")
     return Finding("scope", "subset", sentence, why, facts, frame, query, table.digest, notes)
 
 
@@ -207,7 +208,8 @@ def _frame(entries: list[dict[str, Any]]) -> pd.DataFrame:
     rows = [{"subset": _words(tuple(e["where"].items())), "cause": e["cause"], "failed": e["failed"], "requests": e["total"],
              "rate inside": e["rate_inside"], "rate outside": e["rate_outside"], "rate before": e["rate_before"],
              "share of failures": e["share_of_failures"], "same as": "; ".join(_words(tuple(s.items())) for s in e["same_as"])} for e in entries]
-    return pd.DataFrame(rows, columns=["subset", "cause", "failed", "requests", "rate inside", "rate outside", "rate before", "share of failures", "same as"])
+    return pd.DataFrame(rows, columns=["subset", "cause", "failed", "requests", "rate inside", "rate outside", "rate before", "share of failures",
+                                       "same as"])
 
 
 def _words(where: tuple[tuple[str, Any], ...]) -> str:

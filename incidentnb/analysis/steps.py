@@ -80,7 +80,7 @@ def shift(frame: pd.DataFrame, seed: int = 7) -> Finding:
     spread = float(np.median(np.abs(np.concatenate([x[:s], x[e:]]) - base))) * 1.4826 if e - s < len(x) else 0.0
     if p_value >= 0.05 or e - s >= len(x) - 2 or abs(inside - base) < 2 * spread:
         numbers["rate"]["baseline"] = float(np.median(x))
-        why = f"{p_value:.0%} of shuffled series look at least as shifted" if p_value >= 0.05 else "the largest shift is within twice the usual spread"
+        why = "the largest shift is within twice the usual spread" if p_value < 0.05 else f"{p_value:.0%} of shuffled series look at least as shifted"
         return Finding("onset", "no spike", f"No lasting shift is visible in {len(x):,} values around {np.median(x):.4g}.", why, numbers, data)
     data.loc[s:e - 1, "during"] = True
     began = Interval(moments[s], moments[max(0, s - size)], moments[min(len(x) - 1, s + size)])

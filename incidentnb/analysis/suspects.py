@@ -22,8 +22,8 @@ KINDS = {"deploy": 1.0, "config": 0.9, "flag": 0.9, "certificate": 0.8, "externa
 LEAST_SCORE = 0.25
 SHOWN = 50
 _VERSION = re.compile(r"(version|release|build|revision|image|tag|deployment|commit|sha)", re.IGNORECASE)
-_COMMON = {"the", "and", "for", "from", "with", "true", "false", "none", "get", "post", "put", "delete", "patch", "api", "app", "web", "http", "https",
-           "service", "prod", "production", "default", "new", "main", "release", "version", "deploy"}
+_COMMON = {"the", "and", "for", "from", "with", "true", "false", "none", "get", "post", "put", "delete", "patch",
+           "api", "app", "web", "http", "https", "service", "prod", "production", "default", "new", "main", "release", "version", "deploy"}
 
 
 def suspects(changes: Sequence[Change], onset: Finding | Interval, scope: Finding | None = None) -> Finding:
@@ -61,7 +61,8 @@ def suspects(changes: Sequence[Change], onset: Finding | Interval, scope: Findin
     sentence = (f"The likeliest of {_count(changes)} is {name}, {iso(first['at'], precision='seconds')}"
                 f"{': ' + first['summary'] if first['summary'] else ''} ({'; '.join(first['reasons'])}).")
     return Finding("suspects", "candidates", sentence, "ranked by nearness to the onset and by what they share with the failing subset",
-                   {"changes": entries}, _frame(entries), notes=(*notes, "Candidates, not causes: none is one before a hypothesis about it is supported."))
+                   {"changes": entries}, _frame(entries),
+                   notes=(*notes, "Candidates, not causes: none is one before a hypothesis about it is supported."))
 
 
 def _count(changes: Sequence[Change]) -> str:
@@ -112,7 +113,7 @@ def _shared(change: Change, subset: list[dict[str, Any]]) -> tuple[float, list[s
             text = "" if value is None else str(value)
             if _VERSION.search(column) and text and _same_version(text, change):
                 points, versioned = max(points, 2.0), True
-                words.append(f"the failing subset is this {column}" if column.lower() == "version" else f"the failing subset is this {column} ({text})")
+                words.append(f"the failing subset is this {column}" + ("" if column.lower() == "version" else f" ({text})"))
             elif re.search(r"(service|app|component|job)", column, re.IGNORECASE) and text and text.lower() == change.service.lower():
                 points += 0.6
                 words.append(f"same service ({text})")
