@@ -21,6 +21,10 @@ class IncidentnbError(Exception):
         line = f"{self.where}: {self.what}" + (f" ({self.do})" if self.do else "")
         return " ".join(line.split())
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook cell shows in the place of a traceback: the line."""
+        return [f"incidentnb: {self}"]
+
 
 class InputError(IncidentnbError):
     """Bad input: a missing file, a wrong option, text that cannot be read (exit 2)."""

@@ -224,3 +224,17 @@ def test_the_way_back_is_a_command_that_git_takes(tmp_path):
     assert hows[0] == f"git -C '{repo}' revert --no-edit {'1' * 40}" and hows[1] == f"git -C '{repo}' revert --no-edit -m 1 {'2' * 40}"
     assert "1.0" in hows[2]
     assert subprocess.run(["sh", "-nc", hows[0]], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["elf_binary.log", "deep.jsonl", "long_line_2MiB.log", "epoch_zero.log", "nul_in_line.log"])
+def test_hostile_logs_break_no_section(shared, name, capsys):
+    """Whatever the logs are, each section gives an answer, "cannot tell" or one line; nothing escapes to the terminal."""
+    from incidentnb.publish.figures import show
+
+    case = Logs(str(shared / "bad" / "inputs" / name))
+    for question in ("reading", "onset", "routes", "scope", "users", "patterns", "suspects", "severity", "recovery"):
+        with case.section(question):
+            show(getattr(case, question), **case.marks)
+    case.close()
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) >= 9 and not set(out) & set("\x00\x1b\x07\r")

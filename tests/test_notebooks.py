@@ -130,4 +130,5 @@ def test_triage_needs_no_incident(logs, tmp_path, monkeypatch):  # noqa: F811 - 
     assert record.complete, record.troubled
     assert "error rate rose" in record.path.read_text(encoding="utf-8")
     assert none.outcome == "failed" and "none are given" in none.why
+    assert "Traceback" not in none.path.read_text(encoding="utf-8")
     assert {cell.state for cell in none.cells if cell.title != "the set-up"} == {"not run"}
