@@ -75,7 +75,7 @@ def test_root_cause_needs_one_supported_without_a_live_rival(folder):
     assert root_cause(ledger(folder)) == "not established" and "H2, H3" in why_not(ledger(folder))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(verdicts=st.lists(st.tuples(st.integers(1, 3), st.sampled_from(hypotheses.STATES)), max_size=8),
        rivals=st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), max_size=2))
 def test_root_cause_is_the_rule(verdicts, rivals):

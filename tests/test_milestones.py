@@ -50,7 +50,7 @@ def test_missing_is_not_recorded(tmp_path):
     assert list(found.metrics) == ["TTD", "TTA", "TTM", "TTR", "impact"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(at=st.lists(st.integers(0, 60 * 24 * 40), min_size=5, max_size=5), present=st.lists(st.booleans(), min_size=5, max_size=5),
        start=st.sampled_from([T0, datetime(2026, 3, 28, 20, tzinfo=UTC), datetime(2026, 10, 24, 20, tzinfo=UTC),
                               datetime(2026, 12, 31, 23, 30, tzinfo=UTC)]))
@@ -70,7 +70,7 @@ def test_durations_are_differences(at, present, start):
             assert {first, last} - given_at.keys() == {word for word in (first, last) if word in found[name].problem}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(order=st.permutations(NAMES))
 def test_order_of_recording_does_not_matter(order):
     """Milestones recorded in any order, late ones included, give the same times."""

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,18 +37,27 @@ def held(folder: Path, timeout_s: float = 10.0) -> Iterator[None]:
 
 
 def _wait(handle: int, path: Path, timeout_s: float) -> None:
-    give_up, pause_s = time.monotonic() + timeout_s, 0.002
-    while True:
+    """Take the lock, or stand in the system's queue for it: one that asks again and again is overtaken by the others for seconds."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    except BlockingIOError:
+        pass
+    except OSError as error:
+        raise InputError(str(path), f"this file system cannot lock: {error.strerror}", "nothing was recorded") from None
+    same = os.dup(handle)  # the same lock, under a number that stays with the thread, also where the wait is given up
+    taken = threading.Event()
+
+    def queue() -> None:
         try:
-            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= give_up:
-                raise InputError(str(path), f"locked by {_holder(path)} for more than {timeout_s:g} s",
-                                 "nothing was recorded; wait for that process or end it, then try again") from None
-        except OSError as error:
-            raise InputError(str(path), f"this file system cannot lock: {error.strerror}", "nothing was recorded") from None
-        time.sleep(pause_s)
-        pause_s = min(pause_s * 1.5, 0.03)
+            fcntl.flock(same, fcntl.LOCK_EX)
+            taken.set()
+        finally:
+            os.close(same)  # frees the lock where the wait was given up: the other number is closed then
+    threading.Thread(target=queue, daemon=True).start()
+    if not taken.wait(timeout_s):
+        raise InputError(str(path), f"locked by {_holder(path)} for more than {timeout_s:g} s",
+                         "nothing was recorded; wait for that process or end it, then try again")
 
 
 def _sign(handle: int) -> None:

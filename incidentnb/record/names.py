@@ -9,7 +9,7 @@ from incidentnb import sinks
 from incidentnb.exceptions import InputError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_LONGEST = 28  # of the description: #incident-YYYY-MM-DD-… stays within Teams' 50 characters for a channel (Slack allows 80)
+_LONGEST = 26  # of the description: #incident-YYYY-MM-DD-… stays within Teams' 50 characters for a channel (Slack allows 80)
 
 
 def describe(title: str) -> str:
