@@ -160,22 +160,20 @@ def assemble(fmt: Format, raw: dict[str, Sequence], lines: Sequence[int], clock:
         keep = pa.array(mask)
     used = {p.strip() for t in fmt.time for p in t.split("+")}
     columns: dict[str, pa.Array] = {"line": pa.array(lines, pa.int64())}
-    taken: set[str] = set()
+    extras = {name: values for name, values in raw.items() if name not in used}
     for target, origin in fmt.fields.items():
-        values, name = _first_of(raw, origin.names)
-        found = None if values is None else _canonical(target, values, origin.unit, fmt, tally, keep, lines)
-        taken.add(name)
-        while origin.other is not None:  # a duration under other names, in other units
-            origin = origin.other
-            values, name = _first_of(raw, origin.names)
+        found: dict[str, pa.Array] = {}
+        while origin is not None:  # a duration may have other names, in other units
+            values = _first_of(raw, origin.names)
             if values is not None:
                 more = _canonical(target, values, origin.unit, fmt, tally, keep, lines)
-                found = more if found is None else {target: pc.coalesce(found[target], more[target])}
-                taken.add(name)
-        columns |= found or {}
+                _take(extras, raw, origin.names, next(iter(more.values())))
+                found = {target: pc.coalesce(found[target], more[target])} if found else more
+            origin = origin.other
+        columns |= found
     if "path" in columns and "route" not in columns:
         columns["route"] = routes_of(columns["path"], tally.memo.setdefault("route", {}))
-    _extras(columns, raw, used | taken, tally)
+    _extras(columns, extras, tally)
     micros = _plausible_times(micros, columns["line"], clock, tally, keep)
     columns["time"] = pc.cast(micros, pa.timestamp("us"))
     table = pa.table(columns)
@@ -242,16 +240,33 @@ def _coalesced(a: pa.Array | list, b: pa.Array | list) -> pa.Array | list:
     return [x if x is not None and x != "" else y for x, y in zip(values_of(a), values_of(b), strict=True)]
 
 
-def _first_of(raw, names: Sequence[str]) -> tuple[pa.Array | list | None, str]:
+def _take(extras: dict, raw: dict, names: Sequence[str], column: pa.Array) -> None:
+    """What went into a column is no extra field too; a value that did not (another name had one, it was not understood) stays one."""
+    open_ = None  # records that no name so far has a value for
+    here = [name for name in names if name in raw]
+    for name in here:
+        values = raw[name] if isinstance(raw[name], pa.Array) else texts_of(raw[name])
+        if name in extras:
+            if open_ is None and column.null_count == values.null_count and (len(here) == 1 or not values.null_count):
+                del extras[name]
+            else:
+                consumed = pc.and_(pc.is_valid(values), pc.is_valid(column))
+                extras[name] = pc.if_else(consumed if open_ is None else pc.and_(consumed, open_), None, texts_of(extras[name]))
+        if not values.null_count:
+            return
+        open_ = pc.is_null(values) if open_ is None else pc.and_(open_, pc.is_null(values))
+
+
+def _first_of(raw, names: Sequence[str]) -> pa.Array | list | None:
     here = [name for name in names if name in raw]
     if not here:
-        return None, ""
+        return None
     column = raw[here[0]]
     for name in here[1:]:
         if isinstance(column, pa.Array) and not column.null_count:
             break
         column = _coalesced(column, raw[name])
-    return column, here[0]
+    return column
 
 
 def _canonical(target: str, values: pa.Array | list, unit: str, fmt: Format, tally: Tally, keep, lines) -> dict[str, pa.Array]:
@@ -318,13 +333,11 @@ def _asked(memo: dict, function, value):
     return known
 
 
-def _extras(columns: dict[str, pa.Array], raw, done: set[str], tally: Tally) -> None:
+def _extras(columns: dict[str, pa.Array], extras: dict, tally: Tally) -> None:
     """Every other field under its own name; names that differ only in case, or that are the table's own, are told apart."""
     lower = {name.lower() for name in COLUMNS}
     n = len(columns["line"])
-    for name, values in raw.items():
-        if name in done:
-            continue
+    for name, values in extras.items():
         if len(columns) - len(COLUMNS) >= MOST_FIELDS or len(name) > 200:
             tally.dropped_fields.add(name[:60])
             continue
