@@ -106,7 +106,7 @@ def test_a_cell_that_does_not_stop_loses_its_kernel(tmp_path):
     deaf = "import time\nfor _ in range(60):\n    try:\n        time.sleep(1)\n    except KeyboardInterrupt:\n        pass"
     begin = time.monotonic()
     record = notebook.execute(make(tmp_path, deaf, "print('after')"), {}, tmp_path / "runs", timeout=0.5, grace=0.5)
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 45
     assert sections(record) == {"1": "timed out", "2": "not run"} and record.outcome == "timed out"
 
 
@@ -216,7 +216,7 @@ def start_worker(tmp_path: Path) -> tuple[subprocess.Popen, int]:
     path = make(tmp_path, "print('before')", sits, "print('after')")
     worker = subprocess.Popen([sys.executable, "-c", WORKER, str(path), str(tmp_path / "runs")],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
         assert time.monotonic() < until and worker.poll() is None, "the executing process did not get there"
         time.sleep(0.05)
@@ -240,7 +240,7 @@ def test_an_interrupted_run_is_written(tmp_path, number):
     """Ctrl-C (or a polite kill) leaves an executed notebook that says so, no traceback, and no kernel."""
     worker, kernel = start_worker(tmp_path)
     worker.send_signal(number)
-    out, err = worker.communicate(timeout=30)
+    out, err = worker.communicate(timeout=90)
     assert (out, err, worker.returncode) == ("interrupted\n", "", 0)
     (run,) = (tmp_path / "runs").iterdir()
     record = nbformat.read(run, as_version=4).metadata["incidentnb"]
@@ -313,7 +313,7 @@ def free_port() -> int:
 def ask(server: subprocess.Popen, port: int, token: str) -> dict:
     """The list of files that the server shows, as soon as it answers."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/api/contents/", headers={"Authorization": f"token {token}"})
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while True:
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:
