@@ -17,7 +17,7 @@ test: $(STAMP)
 	@$(BIN)/python -m pytest
 
 bench: $(STAMP)
-	@$(BIN)/python -m tests.bench
+	@for bench in tests/bench/*.py; do $(BIN)/python $$bench || exit $$?; done
 
 lint: $(STAMP)
 	@$(BIN)/ruff check . && echo "lint: nothing to say"
