@@ -84,7 +84,7 @@ def _split(rows: list[int], fixed: set[int], tokens: list[tuple[str, ...]], weig
         for part in parts.values():
             _split(part, fixed | {place}, tokens, weights, answer)
         return
-    first = tokens[rows[0]]
+    first = min(tokens[i] for i in rows)  # what stands between the words is written as in one of the lines, always the same one
     shape = []
     for place, word in enumerate(first):
         if place % 2:

@@ -136,11 +136,12 @@ def find(failing: np.ndarray, total: np.ndarray, seed: int = 7) -> Scan:
             table = ratios(failing, total, p0, phi)
     found = _disjoint(table, failing, total, p0)
     if not found:
-        return Scan((), p0, phi, 1.0, _smallest(total, p0, 0.0), None)
+        return Scan((), p0, phi, 1.0, _smallest(total, (failing.sum() + 0.5) / (total.sum() + 1.0), 0.0), None)
     strongest = max(found, key=lambda r: r.llr)
     alike = [r for r in found if r.llr >= EARLIEST_SHARE * strongest.llr]
     p_value, threshold = significance(failing, total, alike if _apart(alike, found, total) else [strongest], seed)
-    smallest = _smallest(total, p0, threshold)
+    overall = (failing.sum() + 0.5) / (total.sum() + 1.0)  # where nothing is raised, the rate of all is the baseline
+    smallest = _smallest(total, overall, threshold)
     rises = tuple(r for r in alike if p_value < AT_MOST_P and _counts(r, failing, total, p0, threshold))
     if strongest not in rises:
         return Scan((), p0, phi, p_value, smallest, strongest)
