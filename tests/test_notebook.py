@@ -264,6 +264,21 @@ def test_a_power_cut_leaves_no_half_file(tmp_path):
     assert gone(kernel), "the kernel ends with the process that started it"
 
 
+def test_what_a_killed_run_left_is_swept(tmp_path):
+    """Private folders whose process is gone are removed; those of a living one, new ones and other files stay."""
+    dead, alive, new, other = (tmp_path / name for name in ("kernel-dead", "kernel-alive", "kernel-new", "else"))
+    for folder in (dead, alive, new, other):
+        folder.mkdir()
+        (folder / "x").write_text("x")
+    for folder in (dead, alive, other):
+        os.utime(folder, (1, 1))
+    (tmp_path / "kernel-link").symlink_to(other)
+    handle = store.locked(alive)
+    store.sweep(tmp_path, "kernel-")
+    os.close(handle)
+    assert {path.name for path in tmp_path.iterdir()} == {"kernel-alive", "kernel-new", "else", "kernel-link"} and (other / "x").exists()
+
+
 def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
     """When the disk refuses, one line says so, nothing lies in runs/, and what was there before is untouched."""
     (tmp_path / "runs").mkdir()

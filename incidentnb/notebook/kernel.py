@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from incidentnb.notebook import store
+
 # What the stock notebooks import anyway; loaded while the executing process is still busy with papermill or with reading logs.
 _WARM = "for _ in ('incidentnb.case', 'duckdb', 'pandas', 'matplotlib.figure'): __import__(_)"
+_PREFIX = "incidentnb-kernel-"
 _LONGEST_BASE = 60  # a socket's whole path has room for 107 bytes
 
 
@@ -32,8 +35,11 @@ def warm_kernel(cwd: Path | None = None) -> Iterator[Any]:
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_core.utils import run_sync
 
-    base = tempfile.gettempdir()
-    private = Path(tempfile.mkdtemp(prefix="incidentnb-", dir=base if len(os.fsencode(base)) < _LONGEST_BASE else "/tmp"))
+    base = Path(tempfile.gettempdir())
+    base = base if len(os.fsencode(base)) < _LONGEST_BASE else Path("/tmp")
+    store.sweep(base, _PREFIX)
+    private = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
+    handle = store.locked(private)
     clients: list[Any] = []
     try:
         write_kernel_spec(private / "kernels" / "python3")
@@ -54,6 +60,8 @@ def warm_kernel(cwd: Path | None = None) -> Iterator[Any]:
             run_sync(manager.shutdown_kernel)(now=True)
     finally:
         shutil.rmtree(private, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
 
 
 def drop_tasks() -> None:

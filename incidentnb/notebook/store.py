@@ -51,7 +51,7 @@ def salvage(runs: Path) -> list[RunRecord]:
 
     found = []
     for work in sorted(runs.glob(".running-*")):
-        if (handle := _locked(work)) is None:
+        if (handle := locked(work)) is None:
             continue
         try:
             partial = work / "partial.ipynb"
@@ -88,7 +88,7 @@ def workplace(runs: Path) -> Iterator[Path]:
     import tempfile
 
     work = Path(tempfile.mkdtemp(prefix=".running-", dir=runs))
-    handle = _locked(work)
+    handle = locked(work)
     try:
         yield work
     finally:
@@ -97,18 +97,32 @@ def workplace(runs: Path) -> Iterator[Path]:
             os.close(handle)
 
 
-def _locked(folder: Path) -> int | None:
+def locked(folder: Path) -> int | None:
+    """The handle of a folder that is locked by it for as long as it is open; ``None`` where another process holds it."""
     import fcntl
 
     handle = None
     try:
-        handle = os.open(folder, os.O_RDONLY)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         if handle is not None:
             os.close(handle)
         return None
     return handle
+
+
+def sweep(base: Path, prefix: str, older_than_s: float = 60) -> None:
+    """Remove folders of our own under ``base`` whose process was killed."""
+    import shutil
+
+    for folder in base.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):
+            about = folder.lstat()
+            if about.st_uid != os.getuid() or time.time() - about.st_mtime < older_than_s or (handle := locked(folder)) is None:
+                continue
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(handle)
 
 
 def snapshot(node: NotebookNode, path: Path) -> None:
