@@ -14,7 +14,11 @@ import unicodedata
 _CONTROL = {code: chr(0x2400 + code) for code in range(32)} | {0x7F: "\u2421"}
 _INVISIBLE = re.compile("[\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
                         "\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\uffff\ud800-\udfff\U000e0000-\U000e0fff]")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&:@^=/])")
+# Marks that are syntax anywhere; those that are syntax only at the beginning of a line; what renderers make links, mentions,
+# emoji or references of (GitHub, GitLab). All others stay readable.
+_MARKDOWN = re.compile(r"[\\`*_\[\]#<>~$&@|{}^]|(?<=-)-|-(?=-)|:(?=//)|:(?=[a-z+_-][a-z0-9+_-]{0,40}:)|(?<=[wW]{3})\.|!(?=[\[\d])|%(?=\w)|"
+                       r"(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
+_LINE_START = re.compile(r"(\s*)([-+=/:.])|(\s*\d{1,9})([.)])")
 _WINDOWS_DEVICES = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
 
 
@@ -35,12 +39,16 @@ def html(text: object, limit: int = 4000) -> str:
 
 
 def markdown(text: object, limit: int = 4000) -> str:
-    """Text for Markdown prose or a table cell: one line, every mark that could be syntax made a character reference.
+    """Text for Markdown prose or a table cell: one line, every mark that could be syntax where it stands a character reference.
 
-    Links, mentions, images, raw HTML and mathematics in the text stay text in CommonMark, GitHub and Jupyter.
+    Links, mentions, images, raw HTML, mathematics, lists and headings in the text stay text in CommonMark, GitHub, GitLab and Jupyter.
     """
     flat = clip(visible(text, keep="\n").replace("\n", " ⏎ "), limit)
-    return _MARKDOWN.sub(lambda m: f"&#{ord(m[0])};", flat)
+    begin = ""
+    if found := _LINE_START.match(flat):
+        begin = (found[1] or found[3] or "") + f"&#{ord(found[2] or found[4])};"
+        flat = flat[found.end():]
+    return begin + _MARKDOWN.sub(lambda m: f"&#{ord(m[0])};", flat)
 
 
 def csv_cell(text: object) -> str:

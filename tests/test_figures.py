@@ -86,6 +86,26 @@ def test_marks_never_overlap_however_they_fall(seed):
         assert a.x1 <= b.x0 + 1 or b.x1 <= a.x0 + 1 or a.y1 <= b.y0 + 2 or b.y1 <= a.y0 + 2, (one, other)
 
 
+def test_the_onset_and_the_change_before_it_are_always_named():
+    """However crowded the hour, onset, end and the change nearest before the onset are named; what is left out is counted."""
+    crowd = [{"at": minute(63, n), "kind": "flag", "id": f"f{n}", "summary": "some flag"} for n in range(45, 80)]
+    frame = pd.DataFrame([*crowd, {"at": minute(62, 50), "kind": "deploy", "id": "d", "summary": "the culprit"}])
+    axes = figures.rate_figure(series(), onset=ONSET, end=END, changes=frame, milestones={f"m{n}_at": minute(64, n) for n in range(9)})
+    words = [text for text, _ in texts(axes)]
+    assert "deploy the culprit" in words and "onset 14:03:20" in words and "end 14:24:30" in words
+    assert any(text.startswith("and ") and text.endswith(" more in the table") for text in words)
+
+
+def test_the_strip_does_not_squeeze_the_incident():
+    """Events long before the onset are counted, not drawn: the incident keeps most of the width."""
+    rows = [{"at": minute(-600 + n), "what": "long before", "kind": "commit"} for n in range(5)]
+    rows += [{"at": minute(n), "what": f"event {n}", "kind": "note"} for n in (30, 62, 64, 70, 90)]
+    axes = figures.timeline_figure(pd.DataFrame(rows), onset=ONSET)
+    words = [text for text, _ in texts(axes)]
+    assert "5 earlier in the table" in words and not any("long before" in text for text in words)
+    assert (axes.get_xlim()[1] - axes.get_xlim()[0]) * 1440 < 90
+
+
 def test_incomplete_buckets_are_lighter_and_unknown_ones_blank():
     """A bucket that was cut short is drawn lighter than the others; one of which nothing is known is not drawn at all."""
     frame = series()
@@ -183,6 +203,15 @@ def test_show_displays_in_a_notebook(monkeypatch):
     put_out.clear()
     figures.show(onset(), figure=False)
     assert put_out == [(html, True), (html, True)]
+
+
+def test_tables_are_for_people():
+    """Rates and shares are percentages at the right, names are words, and a column without any value is left out."""
+    frame = pd.DataFrame([{"rate_inside": 0.41, "share of failures": 0.97, "same_as": "", "rivals": None, "n": 0, "done": False}])
+    shown, shares = answers.presentable(frame)
+    assert shown.to_dict("records") == [{"rate inside": "41 %", "share of failures": "97 %", "n": 0, "done": False}]
+    assert shares == {"rate inside", "share of failures"}
+    assert '<td class="num">41 %</td>' in answers.bundles(onset(frame=frame), None)[1][0]["text/html"]
 
 
 @pytest.mark.parametrize(("value", "words"), [(0, "0 %"), (0.41, "41 %"), (0.081, "8.1 %"), (0.0034, "0.3 %"), (0.00034, "0.03 %"),

@@ -8,7 +8,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incidentnb import sinks
@@ -107,6 +107,29 @@ def test_markup_payloads_in_html_and_markdown(shared):
         assert not parsed(sinks.html(case["payload"])).elements, case["id"]
         rendered = mistune.html("x " + sinks.markdown(case["payload"]) + " x")
         assert [tag for tag, _ in parsed(rendered).elements] == ["p"], (case["id"], rendered)
+
+
+@settings(max_examples=300)
+@given(st.one_of(TEXT, st.text(alphabet="-+=*_#>.)1 |:~`[]()<!w@&/\\\n$%^{}ah", max_size=30)))
+def test_markdown_is_a_paragraph_of_the_very_words(text):
+    """At the beginning of a line any text renders as one paragraph of its own words, with every extension on."""
+    import mistune
+
+    render = mistune.create_markdown(escape=False, plugins=["table", "strikethrough", "url", "footnotes", "task_lists", "math", "mark",
+                                                            "superscript", "def_list", "abbr", "insert"])
+    shown = " ".join(sinks.visible(text, keep="\n").replace("\n", " ⏎ ").split())
+    reader = parsed(render(sinks.markdown(text).strip()))
+    assert [tag for tag, _ in reader.elements] == (["p"] if shown else [])
+    assert " ".join("".join(reader.text).split()) == shown
+
+
+@pytest.mark.parametrize(("text", "written"), [
+    ("2026-11-23 14:03:20Z, 0.3 % of POST /orders (4.18.0)", "2026-11-23 14:03:20Z, 0.3 % of POST /orders (4.18.0)"),
+    ("see https://x.org/a", "see https&#58;//x.org/a"), ("www.x.org", "www&#46;x.org"), ("a@b.org #12 !3 %4", "a&#64;b.org &#35;12 &#33;3 &#37;4"),
+    ("- item", "&#45; item"), ("1. item", "1&#46; item"), ("/close", "&#47;close"), (":+1: ok", "&#58;+1: ok")])
+def test_markdown_stays_readable(text, written):
+    """Times, numbers, paths and versions stay as they are; only what would be syntax or a link is a character reference."""
+    assert sinks.markdown(text) == written
 
 
 def test_markdown_is_written_as_meant(shared):

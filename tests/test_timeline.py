@@ -9,6 +9,7 @@ from publish_samples import END, ONSET, changes, entry, minute, onset
 
 from incidentnb.findings import Finding
 from incidentnb.publish.timeline import COLUMNS, sentence, timeline, timeline_finding
+from incidentnb.record import hypotheses, incident, journal, milestones, statements
 from incidentnb.times import Interval
 
 MINUTES = st.one_of(st.none(), st.integers(0, 10_000))
@@ -90,7 +91,7 @@ def test_every_kind_of_statement_reads_as_a_sentence():
     """Each kind of entry is told in words, of one line, whatever its body lacks or holds."""
     bodies = {"opened": {"title": "T", "severity": "SEV-1"}, "severity": {"severity": "SEV-1", "why": "worse"},
               "role": {"role": "ic", "person": "Maja"},
-              "status": {"status": "identified"}, "verdict": {"hypothesis": "H2", "state": "refuted", "why": "pool at 20 %"},
+              "status": {"status": "identified"}, "verdict": {"hypothesis": "H2", "verdict": "refuted", "why": "pool at 20 %"},
               "milestone": {"milestone": "detected", "source": "page"}, "decision": {"decision": "roll back", "why": "safer"},
               "post": {"channel": "chat", "text": "a\nb"}, "closed": {"reason": "probe", "false_alarm": True},
               "effect": {"mitigation": "M1", "undone": True},
@@ -102,6 +103,35 @@ def test_every_kind_of_statement_reads_as_a_sentence():
     assert told["decision"] == "Decided: roll back, because safer"
     for kind in bodies:
         assert sentence(entry(1, kind, {}, minute(1))).strip() and "\n" not in told[kind]
+
+
+def test_what_the_record_keeps_is_told(tmp_path):
+    """Statements as the record really keeps them are told with their substance, each kind of them."""
+    folder = incident.create(tmp_path, "Checkout 5xx", "SEV-2", ic="Maja", at="2026-11-23T14:07:00Z")
+    hypotheses.propose(folder, "the payment client")
+    statements.mitigate(folder, "roll back", "the rate falls")
+    statements.observe(folder, "M1", "the rate fell")
+    statements.decide(folder, "roll back", "safer")
+    statements.post(folder, "more in 10 minutes", next_update="10m")
+    statements.set_status(folder, "identified", "the release")
+    statements.assign_role(folder, "scribe", "Sam")
+    statements.action(folder, "add a test", "Noor", "2026-11-30")
+    hypotheses.set_verdict(folder, "H1", "refuted", "not on that host")
+    milestones.set_milestone(folder, "detected", "2026-11-23T14:06:10Z", source="page")
+    statements.schedule_postmortem(folder, "2026-11-25")
+    statements.section_failed(folder, "Scope", "no column")
+    told = set(timeline(journal.read(folder))["what"])
+    assert told >= {"Incident opened: Checkout 5xx, SEV-2", "H1 proposed: the payment client", "M1 done: roll back", "M1 seen: the rate fell",
+                    "Decided: roll back, because safer", "Posted to chat: more in 10 minutes", "Status identified: the release",
+                    "Sam takes over as scribe", "A1 to do: add a test, Noor", "H1 refuted: not on that host", "Detected: page",
+                    "Postmortem planned for 2026-11-25", "Could not be computed: Scope (no column)"}
+
+
+def test_no_path_of_a_machine_is_told():
+    """A change is borne by its file, told by its last two parts, and not by a path that leads through somebody's home."""
+    row = timeline([], pd.DataFrame([{"at": minute(1), "kind": "deploy", "id": "d", "version": "1.2", "service": "api",
+                                      "summary": "api 1.2 to production", "source": "/home/jane/work/feeds/deploys.jsonl:7"}])).iloc[0]
+    assert row["evidence"] == "feeds/deploys.jsonl:7" and row["what"] == "Deploy api 1.2 to production"
 
 
 def test_the_answer_counts_and_spans():

@@ -67,7 +67,11 @@ def plain(finding: Finding) -> str:
 
 
 def _why(finding: Finding) -> str:
-    return finding.why if finding.why and finding.why not in finding.sentence else ""
+    """The reason as a sentence; empty where the answer holds it already."""
+    if not finding.why or finding.why.rstrip(".") in finding.sentence:
+        return ""
+    why = finding.why.strip()
+    return why[:1].upper() + why[1:] + ("" if why[-1:] in ".!?…:" else ".")
 
 
 def _answer_html(finding: Finding) -> str:
@@ -81,17 +85,18 @@ def _answer_markdown(finding: Finding) -> str:
 
 
 def presentable(frame: pd.DataFrame) -> tuple[pd.DataFrame, set[str]]:
-    """The frame as people read it (rates and shares as percentages, column names in words), and its columns of percentages."""
+    """The frame as people read it (rates and shares as percentages, column names in words, columns without any value left out), and its
+    columns of percentages."""
     from incidentnb.publish import style
 
-    shown, shares = frame.copy(), set()
-    for name in frame.columns:
+    shown, shares = frame[[name for name in frame.columns if any(findings.cell(value) for value in frame[name])]].copy(), set()
+    for name in shown.columns:
         if str(name).replace("_", " ").split(" ")[0] in _SHARES:
             values = [None if v is None or v != v else v for v in frame[name]]
             if all(v is None or (hasattr(v, "__float__") and not isinstance(v, bool)) for v in values):
                 shown[name] = [style.percent(v) for v in values]
                 shares.add(str(name).replace("_", " "))
-    return shown.rename(columns={name: str(name).replace("_", " ") for name in frame.columns}), shares
+    return shown.rename(columns={name: str(name).replace("_", " ") for name in shown.columns}), shares
 
 
 def _rest_html(finding: Finding) -> str:
@@ -161,7 +166,8 @@ def figure_for(finding: Finding, context: Mapping[str, Any]) -> Axes | None:
     if finding.name == "routes" and (rows := _rows(numbers.get("routes"), "route", "rate_during")):
         return figures.routes_figure(rows[:10])
     if finding.name == "patterns" and (rows := _rows(numbers.get("patterns"), "pattern", "count_during")):
-        return figures.patterns_figure(rows[:8])
+        telling = [row for row in rows if row.get("new") or row.get("grown") or row.get("vanished")]
+        return figures.patterns_figure((telling or rows)[:8])
     if finding.name == "suspects" and onset and (rows := _rows(numbers.get("changes"), "at", "summary")):
         return figures.changes_figure(rows[:10], onset)
     return None

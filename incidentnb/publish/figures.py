@@ -38,7 +38,8 @@ def rate_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interval 
         onset: when the failing began; the incident is shaded from here.
         end: when it ended; ``None`` while it goes on.
         rate: ``baseline`` and ``during``, drawn as two named levels.
-        changes: ``at`` and ``kind``, ``service``, ``version`` or ``summary``; the six nearest to the onset are named.
+        changes: ``at`` and ``kind``, ``service``, ``version`` or ``summary``; the four nearest before the
+            onset are named.
         milestones: name → instant or ``Interval``; missing ones are left out.
     """
     with style.house():
@@ -68,7 +69,8 @@ def rate_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interval 
             style.time_axis(each, starts[0], last)
             style.band(each, onset, end, last)
         _levels(ax, rate, onset, end, last)
-        room = style.flags(ax, [*_ends(onset, end), *_milestones(milestones), *_changes(changes, onset)])
+        near, *others = _changes(changes, onset) or [None]
+        room = style.flags(ax, [*_ends(onset, end), *([near] if near else []), *_milestones(milestones), *others])
         if own:
             ax.set_xlabel("")
             ax.tick_params(axis="x", length=0, labelbottom=False)
@@ -114,12 +116,12 @@ def _milestones(milestones: Mapping[str, Any] | None) -> list[tuple[datetime, st
             if isinstance(at, datetime) and name != "started_at"]  # that one is the onset
 
 
-def _changes(changes: pd.DataFrame | None, onset: Interval | None, most: int = 6) -> list[tuple[datetime, str, str]]:
+def _changes(changes: pd.DataFrame | None, onset: Interval | None, most: int = 4) -> list[tuple[datetime, str, str]]:
     if changes is None or "at" not in changes or not len(changes):
         return []
     rows = [row for row in changes.to_dict("records") if isinstance(row["at"], datetime) and row["at"] == row["at"]]
-    if onset is not None:
-        rows = sorted(rows, key=lambda row: abs((row["at"] - onset.at).total_seconds()))
+    if onset is not None:  # those before it first, the nearest first
+        rows = sorted(rows, key=lambda row: (row["at"] > onset.latest, abs((row["at"] - onset.at).total_seconds())))
     return [(row["at"], change_name(row), style.MARK) for row in rows[:most]]
 
 
@@ -225,7 +227,7 @@ def patterns_figure(patterns: Sequence[Mapping[str, Any]], ax: Axes | None = Non
 
 
 def timeline_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interval | None = None, end: Interval | None = None,
-                    most: int = 30) -> Axes:
+                    most: int = 40) -> Axes:
     """One row an event from top to bottom: its words at the left, its dot at its time.
 
     Args:
@@ -234,10 +236,14 @@ def timeline_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Inter
         ax: where to draw; without it a new figure is made.
         onset: when the failing began; the incident is shaded from here.
         end: when it ended; ``None`` while it goes on.
-        most: beyond so many rows the first two thirds and the last are drawn, and the rest is counted.
+        most: beyond so many rows the first two thirds and the last are drawn, and the rest is counted. So is what was long before the
+            onset (more than an hour, and more than all that came after it): it would squeeze the rest.
     """
     with style.house():
         rows = [row for row in frame.to_dict("records") if isinstance(row["at"], datetime) and row["at"] == row["at"]]
+        since = onset.at - max(timedelta(hours=1), max((row["at"] for row in rows), default=onset.at) - onset.at) if onset else None
+        early = sum(row["at"] < since for row in rows) if since and since < onset.at else 0
+        rows = [row for row in rows if not early or row["at"] >= since] or rows
         cut = max(len(rows) - most, 0)
         if cut:
             rows = [*rows[:most - most // 3], None, *rows[len(rows) - most // 3:]]
@@ -265,6 +271,8 @@ def timeline_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Inter
             ax.plot([at], [y], "o", color=colour, markersize=6, zorder=5)
             when = f"{at:%d %b %H:%M}" if days else f"{at:%H:%M:%S}"
             _row_words(ax, y, f"{when}   {style.wrapped(row['what'], 58, 1)}", style.INK)
+        if early and early < len(frame):
+            _row_words(ax, -1, f"{early:,} earlier in the table", style.SOFT)
         style.flags(ax, _ends(onset, end), lanes=2)
     return ax
 

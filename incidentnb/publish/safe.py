@@ -162,5 +162,6 @@ def _tables(safe: str) -> str:
               for piece in pieces]
     pieces = [re.sub(r"<td>(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ?</td>|\d\d:\d\d:\d\d( – \d\d:\d\d:\d\d)?</td>)", '<td class="when">', piece)
               for piece in pieces]
+    pieces = [re.sub(r"<td>(?=[^<]{50})", '<td class="long">', piece) for piece in pieces]
     boxed = re.sub(r"<table\b", '<div class="scroll" role="group" aria-label="Table" tabindex="0"><table', "".join(pieces))
     return boxed.replace("</table>", "</table></div>")

@@ -114,8 +114,8 @@ def flags(axes: Axes, marks: Sequence[tuple[datetime, str, str]], lanes: int = 7
     """Name instants above the axes, each at its own line, in lanes so that no two names touch and no line strikes one out.
 
     Args:
-        marks: (instant, name, colour), the most important first; those outside of the axis are left out, those for which no lane is
-            free are counted beside the last one.
+        marks: (instant, name, colour), the most important first; those outside of the axis are left out. Where the lanes do
+            not suffice the last ones are left out, and counted.
         lanes: how many names may stand above each other.
 
     Returns:
@@ -125,23 +125,21 @@ def flags(axes: Axes, marks: Sequence[tuple[datetime, str, str]], lanes: int = 7
 
     left, right = axes.get_xlim()
     at = axes.transData.transform
-    edge, scale, placed = at((right, 0))[0], axes.figure.dpi / 72, []
-    inside = [(float(date2num(moment)), name, colour, n) for n, (moment, name, colour) in enumerate(marks)
-              if left <= float(date2num(moment)) <= right]
-    for x, name, colour, n in sorted(inside, key=lambda mark: (-mark[0], mark[3])):
-        text = axes.annotate(sinks.figure(name, 44), (x, 1.0), xycoords=("data", "axes fraction"), textcoords="offset points",
-                             xytext=(4, 0), fontsize=7.8, color=colour, va="bottom", annotation_clip=False, zorder=8,
-                             bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.8})
-        width, stem = text.get_window_extent().width + 8 * scale, at((x, 0))[0]
+    edge, scale = at((right, 0))[0], axes.figure.dpi / 72
+    inside = []
+    for moment, name, colour in marks:
+        x = float(date2num(moment))
+        if left <= x <= right:
+            text = axes.annotate(wrapped(name, 44, 1), (x, 1.0), xycoords=("data", "axes fraction"), textcoords="offset points",
+                                 xytext=(4, 0), fontsize=7.8, color=colour, va="bottom", annotation_clip=False, zorder=8,
+                                 bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.8})
+            inside.append((x, at((x, 0))[0], text.get_window_extent().width + 8 * scale, text, colour))
+    shown = list(inside)
+    while (placed := _lanes([(stem, min(stem, edge - width), width) for _, stem, width, *_ in shown])) and max(placed) >= lanes:
+        shown.pop()[3].remove()  # the least important of those left
+    dropped = len(inside) - len(shown)
+    for lane, (x, stem, width, text, colour) in zip(placed, shown, strict=True):
         begin = min(stem, edge - width)
-        lane = 1 + max((other for other, low, high, its_stem, *_ in placed
-                        if (begin < high and low < begin + width) or begin <= its_stem < begin + width), default=-1)
-        placed.append((lane, begin, begin + width, stem, n, text, x, colour))
-    dropped = {n for lane, *_, n, _text, _x, _colour in placed if lane >= lanes}
-    for lane, begin, _, stem, n, text, x, colour in placed:
-        if n in dropped:
-            text.remove()
-            continue
         text.set_position(((begin - stem) / scale + 4, 5 + 12.5 * lane))
         line = {"arrowstyle": "-", "color": colour, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", (x, 0), xycoords=("data", "axes fraction"), xytext=(x, 1.0), textcoords=("data", "axes fraction"),
@@ -149,11 +147,22 @@ def flags(axes: Axes, marks: Sequence[tuple[datetime, str, str]], lanes: int = 7
         rise = (15 if begin == stem else 4) + 12.5 * lane  # beside its name, or up to it where the name had to move left
         axes.annotate("", (x, 1.0), xycoords=("data", "axes fraction"), xytext=(0, rise), textcoords="offset points",
                       annotation_clip=False, arrowprops=line, zorder=1)
-    used = max((mark[0] for mark in placed if mark[4] not in dropped), default=-1) + 1
+    used = max(placed, default=-1) + 1
     if dropped:
-        axes.annotate(f"and {len(dropped)} more in the table", (1.0, 1.0), xycoords="axes fraction", textcoords="offset points",
+        axes.annotate(f"and {dropped} more in the table", (1.0, 1.0), xycoords="axes fraction", textcoords="offset points",
                       xytext=(0, 6 + 12.5 * used), fontsize=7.8, color=SOFT, ha="right", va="bottom", annotation_clip=False)
     return (12.5 * (used + bool(dropped)) + 8) / 72
+
+
+def _lanes(names: Sequence[tuple[float, float, float]]) -> list[int]:
+    """The lane of each name, from (place of its line, begin, width), so that none lies on another and no line crosses one."""
+    lanes: dict[int, int] = {}
+    for n in sorted(range(len(names)), key=lambda n: (-names[n][0], n)):
+        _, begin, width = names[n]
+        above = [lanes[m] for m in lanes if (begin < names[m][1] + names[m][2] and names[m][1] < begin + width)
+                 or begin <= names[m][0] < begin + width]
+        lanes[n] = 1 + max(above, default=-1)
+    return [lanes[n] for n in range(len(names))]
 
 
 def wrapped(text: Any, width: int = 46, lines: int = 3) -> str:

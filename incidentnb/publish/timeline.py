@@ -101,13 +101,17 @@ def _row(at: Any, what: str, kind: str, *, actor: str = "", recorded: datetime |
 
 def _of_change(change: Mapping[str, Any]) -> dict[str, Any]:
     known = {key: str(value) for key, value in change.items() if value not in (None, "") and value == value}
-    words = [known.get("kind", "change").capitalize(), *(known[key] for key in ("service", "version") if key in known)]
-    summary = known.get("summary", "")
-    name = " ".join(words if "version" in known or not known.get("id") else [*words, known["id"][:12]])
+    kind, summary, version = known.get("kind", "change").capitalize(), known.get("summary", ""), known.get("version", "")
+    name = " ".join([kind, *(known[key] for key in ("service", "version") if key in known)])
+    if version and version in summary:
+        name, summary = f"{kind} {summary}", ""
+    elif not version and "id" in known:
+        name = " ".join([name, known["id"][:12]])
     at = change.get("at")
     at = None if at is None or at != at else at.to_pydatetime() if hasattr(at, "to_pydatetime") else at
     return _row(at, f"{name}: {summary}" if summary and summary not in name else name, known.get("kind", "change"),
-                actor=known.get("author", ""), evidence=known.get("source", ""))
+                actor=known.get("author", ""),
+                evidence="/".join(known.get("source", "").rstrip("/").split("/")[-2:]))
 
 
 def _of_finding(name: str, sentence: str, numbers: Mapping[str, Any], evidence: str, recorded: datetime | None) -> list[dict[str, Any]]:
@@ -149,7 +153,8 @@ def sentence(entry: Entry) -> str:
         return f"{before}{said[key]}" if key in said else ""
 
     body_says = entry.body.get
-    state = _STATES.get(said.get("state", ""), said.get("state", ""))
+    verdict = said.get("verdict") or said.get("state", "judged")
+    state = _STATES.get(verdict, verdict)
     told = {
         "opened": lambda: f"Incident opened{also('title')}{also('severity', ', ')}",
         "note": lambda: said.get("text", ""),
