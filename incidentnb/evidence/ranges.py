@@ -53,10 +53,10 @@ class Stretch:
         return data
 
 
-def read_range(path: str, begin: int, end: int, line: int, plan: Plan, folder: Path, prefix: str) -> tuple[Outcome, Source]:
+def read_range(path: str, begin: int, end: int, line: int, plan: Plan, folder: Path, prefix: str, name: str) -> tuple[Outcome, Source]:
     """One stretch of a file, in a process of its own."""
     pa.set_cpu_count(1)
-    source, parser, parts = Source(path), Parser(plan), Parts(folder, prefix, path)
+    source, parser, parts = Source(path), Parser(plan), Parts(folder, prefix, name)
     parser.seen = begin > 0
     with Path(path).open("rb") as stream:
         for text in blocks(source, Stretch(stream, begin, end), parser.starts_record if plan.multiline else None, first_line=line):

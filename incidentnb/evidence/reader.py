@@ -66,8 +66,9 @@ def read(paths: list[str | Path], folder: Path, *, format: str | None = None, zo
     ticker = _Ticker(progress, total)
     generation = f"{os.getpid():x}-{int(datetime.now(UTC).timestamp()):x}"
     inputs, rejects, problems = [], [], []
+    short = _short_names(sources)
     for number, path in enumerate(_without_copies(sources, problems)):
-        job = _Job(path, folder, f"{number:03d}-{generation}", base, format, bool(zone), year is not None, known)
+        job = _Job(path, short[path], folder, f"{number:03d}-{generation}", base, format, bool(zone), year is not None, known)
         try:
             entry, lost = job.run(ticker)
         except InputError as error:
@@ -89,6 +90,13 @@ def read(paths: list[str | Path], folder: Path, *, format: str | None = None, zo
         if stale.name not in kept:
             stale.unlink()
     return manifest
+
+
+def _short_names(sources: list[str]) -> dict[str, str]:
+    """What records are said to be from: the path as given, or below the folder that all absolute ones share."""
+    absolute = [path for path in sources if Path(path).is_absolute()]
+    shared = os.path.commonpath([str(Path(path).parent) for path in absolute]) if absolute else ""
+    return {path: str(Path(path).relative_to(shared)) if path in absolute else path for path in sources}
 
 
 def _without_copies(sources: list[str], problems: list[str]) -> Iterator[str]:
@@ -125,6 +133,7 @@ class _Job:
     """Reading one file."""
 
     path: str
+    source: str  # what the records are said to be from
     folder: Path
     prefix: str
     base: Plan
@@ -154,7 +163,7 @@ class _Job:
             cut[0] = parser.starts_record if not choice.plan.layers else lambda line: True
         else:
             cut[0] = lambda line: True
-        parts, repeats, number, done = Parts(self.folder, self.prefix, self.path), Repeats(), 1, 0
+        parts, repeats, number, done = Parts(self.folder, self.prefix, self.source), Repeats(), 1, 0
         while text is not None:
             parts.add(parser.block(text, number))
             repeats.look(text)
@@ -187,7 +196,7 @@ class _Job:
         results: dict[int, tuple[Outcome, Source]] = {}
         workers = max(1, min(len(ranges), os.cpu_count() or 1, 8))
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            jobs = {pool.submit(read_range, self.path, begin, end, line, choice.plan, self.folder, f"{self.prefix}-{i:04d}"): i
+            jobs = {pool.submit(read_range, self.path, begin, end, line, choice.plan, self.folder, f"{self.prefix}-{i:04d}", self.source): i
                     for i, (begin, end, line) in enumerate(ranges)}
             for job in as_completed(jobs):
                 i = jobs[job]
@@ -226,7 +235,7 @@ class _Job:
             "levels": dict(outcome.levels), "http_statuses": {str(k): v for k, v in sorted(outcome.statuses.items())},
             "rows": outcome.rows, "choice": choice.why, "warnings": self._warnings(source, outcome, repeated),
             "sha256": digest, "parts": outcome.parts,
-        }, [{"source": self.path, "line": line, "reason": why, "text": text} for line, why, text in outcome.rejects]
+        }, [{"source": self.source, "line": line, "reason": why, "text": text} for line, why, text in outcome.rejects]
 
     def _warnings(self, source: Source, outcome: Outcome, repeated: str) -> list[str]:
         at = self.path
