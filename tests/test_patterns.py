@@ -20,7 +20,8 @@ ONSET = Finding("onset", "spike", "", numbers={"onset": Interval(BEGAN, BEGAN, B
 
 def log() -> pd.DataFrame:
     rows = [(START + timedelta(seconds=s), "INFO", f"served order {s} to 10.0.0.{s % 200} in {s % 90} ms") for s in range(3600)]
-    rows += [(BEGAN + timedelta(seconds=s), "ERROR", f"payment of '{s}' refused: upstream pay-{s % 7}.svc.local timed out") for s in range(0, 1800, 10)]
+    rows += [(BEGAN + timedelta(seconds=s), "ERROR", f"payment of '{s}' refused: upstream pay-{s % 7}.svc.local timed out")
+             for s in range(0, 1800, 10)]
     rows += [(START + timedelta(seconds=s), "INFO", f"cache refreshed, {s} entries") for s in range(0, 1800, 20)]
     frame = pd.DataFrame(sorted(rows), columns=["time", "level", "message"])
     return frame.assign(source="app.log", line=range(1, len(frame) + 1))

@@ -64,7 +64,8 @@ def test_nothing_cannot_be_told():
     assert len(found.frame) == 0
 
 
-@pytest.mark.parametrize(("rate", "text"), [(0.0, "0 %"), (0.0034, "0.3 %"), (0.41, "41 %"), (0.000042, "0.0042 %"), (1.0, "100 %"), (None, "unknown")])
+@pytest.mark.parametrize(("rate", "text"), [(0.0, "0 %"), (0.0034, "0.3 %"), (0.41, "41 %"), (0.000042, "0.0042 %"),
+                                            (1.0, "100 %"), (None, "unknown")])
 def test_percent_reads_well(rate, text):
     """Rates are written with as many digits as they need."""
     assert rates.percent(rate) == text

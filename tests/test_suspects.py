@@ -66,7 +66,8 @@ def test_long_before_explains_nothing():
 def test_service_and_named_values_count():
     """Of two equal changes the one on the failing service, or that names the failing value, ranks first."""
     assert order([at(-5, identity="a", service="web"), at(-5, identity="b", service="cart")], only(service="cart"))[0] == "b"
-    assert order([at(-4, "flag", "a", summary="new banner"), at(-5, "flag", "b", summary="beta checkout for eu-west")], only(region="eu-west"))[0] == "b"
+    assert order([at(-4, "flag", "a", summary="new banner"), at(-5, "flag", "b", summary="beta checkout for eu-west")],
+                 only(region="eu-west"))[0] == "b"
 
 
 def test_nothing_known_is_said():

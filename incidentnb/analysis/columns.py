@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_VALUES, MOST_COLUMNS, MOST_LEAVES, MOST_KEPT = 200, 8, 100_000, 20
 SHARE = 0.05  # a cause worth naming holds more of the excess failures than this, and so does each value that it names
-SAMPLE_ABOVE = 600_000
+SAMPLE_ABOVE = 300_000
 _NEVER = {"time": "the time itself", "failed": "the outcome", "failing": "the outcome", "total": "a count", "level": "the outcome",
           "http_status": "the outcome", "duration_ms": "known only after the outcome", "message": "text of the record",
           "line": "a place in the file", "path": "the route holds it with its ids folded", "trace_id": "an id"}
@@ -49,7 +49,7 @@ def reason_by_name(name: str) -> str | None:
 def leaves(table: LogTable, span: dict[str, Any]) -> tuple[Leaves, list[dict[str, str]], str]:
     """The leaves of the most promising columns, the columns left out with the reason, and the query.
 
-    Above 600,000 rows the successes are taken as a fixed sample with its weight; every failure is taken.
+    Above 300,000 rows the successes are taken as a fixed sample with its weight; every failure is taken.
     """
     excluded = [{"column": c, "reason": reason_by_name(c)} for c in table.columns if reason_by_name(c)]
     names = [c for c in table.columns if not reason_by_name(c)]

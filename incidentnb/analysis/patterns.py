@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from incidentnb.evidence.table import LogTable
 
-MOST_MASKED, SAMPLE_ABOVE, SHOWN = 20_000, 600_000, 40
+MOST_MASKED, SAMPLE_ABOVE, SHOWN = 20_000, 300_000, 40
 GROWN_RATIO, SURE, SEEN = 3.0, 6.6, 3.0  # 6.6: half of the chi-squared point for p = 0.0003, for the many shapes that are looked at
 _FALLBACK = "concat_ws(' ', method, coalesce(route, path), CAST(http_status AS VARCHAR))"
 
