@@ -90,8 +90,10 @@ def test_the_onset_and_the_change_before_it_are_always_named():
     """However crowded the hour, onset, end and the change nearest before the onset are named; what is left out is counted."""
     crowd = [{"at": minute(63, n), "kind": "flag", "id": f"f{n}", "summary": "some flag"} for n in range(45, 80)]
     frame = pd.DataFrame([*crowd, {"at": minute(62, 50), "kind": "deploy", "id": "d", "summary": "the culprit"}])
-    axes = figures.rate_figure(series(), onset=ONSET, end=END, changes=frame, milestones={f"m{n}_at": minute(64, n) for n in range(9)})
+    axes = figures.rate_figure(series(), onset=ONSET, end=END, changes=frame, milestones={
+        "started": ONSET, **{f"m{n}_at": minute(64, n) for n in range(9)}})
     words = [text for text, _ in texts(axes)]
+    assert not any(text.startswith("started") for text in words)
     assert "deploy the culprit" in words and "onset 14:03:20" in words and "end 14:24:30" in words
     assert any(text.startswith("and ") and text.endswith(" more in the table") for text in words)
 

@@ -113,7 +113,7 @@ def _ends(onset: Interval | None, end: Interval | None) -> list[tuple[datetime, 
 def _milestones(milestones: Mapping[str, Any] | None) -> list[tuple[datetime, str, str]]:
     found = [(name, at.at if isinstance(at, Interval) else at) for name, at in (milestones or {}).items()]
     return [(at, f"{name.removesuffix('_at')} {at:%H:%M:%S}", style.INK) for name, at in found
-            if isinstance(at, datetime) and name != "started_at"]  # that one is the onset
+            if isinstance(at, datetime) and name.removesuffix("_at") != "started"]  # that one is the onset
 
 
 def _changes(changes: pd.DataFrame | None, onset: Interval | None, most: int = 4) -> list[tuple[datetime, str, str]]:
