@@ -316,7 +316,7 @@ def _checked(data: dict, path: Path, wrong, known_good: bool) -> Format:
         except re.error as error:
             raise wrong(name, f"not a regular expression: {error}") from None
     own_levels = {str(k).lower(): v for k, v in data.get("levels", {}).items()}
-    for written, level in own_levels.items():
+    for written, level in data.get("levels", {}).items():
         if level not in LEVEL_NAMES:
             raise wrong(written, f"level {level!r} is not known", f"one of {', '.join(LEVEL_NAMES)}")
     if data["kind"] != "text" and not times and base is not None:
