@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,18 @@ def test_openings_are_what_a_pattern_can_begin_with(pattern, line, may):
     """Optional parts, alternatives, repeats, classes and look-aheads are followed; what cannot be told stands for any line."""
     assert may_begin(pattern, shapes([line])) is may
     assert openings(pattern)
+
+
+@pytest.mark.parametrize("name", sorted(n for n, f in KNOWN.items() if f.kind == "text"))
+def test_a_hostile_line_costs_no_more_than_its_length(name):
+    """A sample cut short and gone on with backslashes, quotes, blanks or one letter is read or refused in linear time."""
+    fmt = KNOWN[name]
+    line = str(fmt.samples[0]["line"]).strip("\n").split("\n")[0]
+    for tenth, run in product(range(11), ("\\x", '" ', "a", " ", "0.")):
+        hostile = line[:len(line) * tenth // 10] + run * 1000
+        begun = time.process_time()
+        fmt.regex.fullmatch(hostile)
+        assert time.process_time() - begun < 0.25, hostile[:120]
 
 
 def test_stock_formats_are_right_though_loading_them_does_not_check_them():
