@@ -333,16 +333,31 @@ def test_a_reader_that_goes_away_is_silent(log):
     run.stderr.close()
 
 
-def test_ctrl_c_is_one_line(tmp_path):
-    """Ctrl-C while it works is one line and exit 130, and no temporary folder is left."""
+@pytest.mark.parametrize(("number", "code", "told"), [(signal.SIGINT, 130, "incidentnb: redact: interrupted\n"), (signal.SIGTERM, 143, "")])
+def test_signals_end_it_without_a_traceback(tmp_path, number, code, told):
+    """Ctrl-C is one line and exit 130; SIGTERM ends it in silence, exit 143."""
     fifo = tmp_path / "slow.log"
     os.mkfifo(fifo)
     run = subprocess.Popen([*RUN, "redact", str(fifo)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with fifo.open("w"):  # opens once the reader is there
         time.sleep(0.2)
-        run.send_signal(signal.SIGINT)
+        run.send_signal(number)
         out, err = run.communicate(timeout=30)
-    assert (run.returncode, out, err) == (130, "", "incidentnb: redact: interrupted\n")
+    assert (run.returncode, out, err) == (code, "", told)
+
+
+def test_an_interrupted_run_says_what_there_is_of_it(capsys, incident, monkeypatch):
+    """Ctrl-C while a notebook runs: what was computed is told, then the one line, exit 130."""
+    from incidentnb.notebook import CellState, RunRecord
+    from incidentnb.times import now
+    from incidentnb.workflow import running
+
+    cells = (CellState("a", "First", "completed", 1.0), CellState("b", "Second", "interrupted", None, "the run was interrupted"))
+    record = RunRecord("investigation", incident / "runs" / "x.ipynb", now(), now(), "interrupted", "the run was interrupted", cells)
+    monkeypatch.setattr(running, "investigate", lambda folder, **_: running.Run(folder, record))
+    code, out, err = call(capsys, "investigate")
+    assert (code, err) == (130, "incidentnb: investigate: interrupted\n")
+    assert "interrupted: Second" in out and "1 of 2 cells completed" in out
 
 
 def on_a_terminal(*words: str, **environment: str) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from incidentnb import sinks
 from incidentnb.exceptions import IncidentnbError
 
-INTERRUPTED, PIPE_CLOSED, UNEXPECTED = 130, 141, 1
+INTERRUPTED, PIPE_CLOSED, TERMINATED, UNEXPECTED = 130, 141, 143, 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a mark must not stop the answer
     warnings.showwarning = _one_line_warning
+    before = _ended_by_a_signal()
     try:
         from incidentnb.cli import parser, verbs
 
@@ -44,6 +48,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(f"{words[0] if words else 'incidentnb'}: {what} (set INCIDENTNB_DEBUG=1 to see where)", UNEXPECTED)
     finally:
         _flush()
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _ended_by_a_signal() -> Any:
+    """Let SIGTERM unwind the stack as an exception, so that temporary folders and kernels go too; return what stood there before."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        return signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(TERMINATED))
+    return None
 
 
 def _complain(line: str, code: int) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from incidentnb import sinks
+from incidentnb import cli, sinks
 from incidentnb.exceptions import InputError
 
 
@@ -25,9 +25,12 @@ class Answer(NamedTuple):
 def run(args: argparse.Namespace) -> int:
     """Carry out the verb, print its answer, return the exit code."""
     answer = VERBS[args.verb](args)
-    if answer is not None:
-        _print(args, answer)
-    return answer.code if answer is not None else 0
+    if answer is None:
+        return 0
+    _print(args, answer)
+    if answer.code == cli.INTERRUPTED:  # what there is of it was printed; the one line about Ctrl-C follows
+        raise KeyboardInterrupt
+    return answer.code
 
 
 def _print(args: argparse.Namespace, answer: Answer) -> None:
@@ -154,8 +157,9 @@ def _lab(args: argparse.Namespace) -> Answer:
         try:
             code = server.wait()
         except KeyboardInterrupt:
-            server.terminate()
             code = 0
+        finally:
+            server.terminate()
     return Answer(None, "", 0 if code == 0 else 3)
 
 
