@@ -85,9 +85,9 @@ def test_no_pattern_is_slow(name):
     """No pattern takes over 100 ms for a line of 50,000 characters, whatever is in it, also after a good beginning."""
     first = str(KNOWN[name].samples[0]["line"]).strip("\n").split("\n")[0]
     regex = KNOWN[name].regex
-    for start in (first[:len(first) * k // 5] for k in range(6)):
+    for start in (first[:len(first) * k // 5] for k in (0, 3, 5)):
         for filler in HOSTILE:
-            for size, most in ((300, 0.05), (3_000, 0.05), (50_000, 0.1)):  # a bad one is found before it takes minutes
+            for size, most in ((1_000, 0.05), (50_000, 0.1)):  # a bad one is found before it takes minutes
                 line = (start + filler * size)[:size] + "\x01"
                 assert seconds(regex, line) < most or min(seconds(regex, line) for _ in range(3)) < most, \
                     f"{size:,} characters of {filler!r} after {start!r}"

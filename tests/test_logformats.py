@@ -1,5 +1,6 @@
 """The 36 real log files with a known truth: each is recognised, and nothing in it is lost, miscounted or misdated."""
 
+import itertools
 import json
 from datetime import UTC, datetime
 
@@ -95,7 +96,7 @@ def test_cutting_changes_nothing(name):
     expected = rows_of(whole.block("\n".join(lines), 1))
     starts = sorted({row["line"] for row in expected} - {1})
     pieces, tables, edges = Parser(plan), [], [1, *starts, len(lines) + 1]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         tables += pieces.block("\n".join(lines[begin - 1:end - 1]), begin)
     got = rows_of(tables)
     names = {k for row in expected for k, v in row.items() if v is not None}

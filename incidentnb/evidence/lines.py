@@ -139,6 +139,11 @@ class Parser:
         self.counts["lines"] += count
         return self._records(main, dict(zip(main.groups, columns[:-1], strict=True)), numbers, None, {}, [])
 
+    def lines(self, lines: list[str], numbers: list[int]) -> list[pa.Table]:
+        """The records of lines that are not consecutive, each with its number."""
+        self.counts["lines"] += len(lines)
+        return self._peel(list(lines), list(numbers), None, {}, 0)
+
     # ── envelopes ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _peel(self, lines: list[str], numbers: list[int], given: list | None, around: dict[str, list], depth: int) -> list[pa.Table]:
@@ -440,7 +445,7 @@ def read_json(line: str):
 
 
 def read_logfmt(line: str):
-    pairs = _PAIR.findall(line)
+    pairs = _PAIR.findall(line) if _PAIR.match(line.lstrip()) else ()
     if len(pairs) < 2:
         return ""
     return {k: _ESCAPED.sub(lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), v[1:-1]) if v[:1] == '"' else v for k, v in pairs}

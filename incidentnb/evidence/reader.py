@@ -20,6 +20,7 @@ from typing import Any
 from incidentnb import times
 from incidentnb.evidence import detect
 from incidentnb.evidence import formats as formats_room
+from incidentnb.evidence.documents import Document, unfold
 from incidentnb.evidence.files import Source, blocks, expand, open_source
 from incidentnb.evidence.lines import Parser, Plan
 from incidentnb.evidence.outcome import Outcome, Parts
@@ -150,11 +151,16 @@ class _Job:
         head = [line for line in (text or "").split("\n") if line.strip()]
         if text is None or not head:
             return self._nothing(source, text, stretch)
+        document, stretch = unfold(text, stretch)
+        if document is not None:
+            text = document.head
         base, how = self.base, ""
         if base.year is None:
             year, how = detect.year_of(head[:400], source.modified, datetime.now(UTC))
             base = replace(base, year=year)
         choice = detect.choose(text, self.formats, base=base, wanted=self.wanted, path=self.path)
+        if document is not None:
+            return self._document(source, choice, how, document, ticker)
         if self._may_split(source, choice.plan):
             stream.close()
             return self._incut_at(source, choice, how, ticker)
@@ -175,6 +181,16 @@ class _Job:
         stream.close()
         outcome = Outcome.of(parser, parts)
         return self._entry(source, choice, how, outcome, repeats.warning(), source.sha256 or _digest(self.path))
+
+    def _document(self, source: Source, choice: detect.Choice, how: str, document: Document,
+                  ticker: _Ticker) -> tuple[dict[str, Any], list[dict]]:
+        parser, parts = Parser(choice.plan), Parts(self.folder, self.prefix, self.source)
+        for tables in document.read_by(parser):
+            parts.add(tables)
+        parts.flush()
+        ticker.add(source.bytes_read, document.lines)
+        choice = replace(choice, why=f"one JSON document of {len(document.records):,} records; {choice.why}")
+        return self._entry(source, choice, how, Outcome.of(parser, parts), "", source.sha256 or _digest(self.path))
 
     def _may_split(self, source: Source, plan: Plan) -> bool:
         """Whether the lines can be read apart from each other: no zone with summer time, every stamp with its year, no header."""
