@@ -44,6 +44,7 @@ _SCALE = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "μs": 1e-3, "micro": 1e-3, "micr
           "ms": 1.0, "msec": 1.0, "msecs": 1.0, "millis": 1.0, "millisecond": 1.0, "milliseconds": 1.0, "s": 1e3, "sec": 1e3,
           "secs": 1e3, "second": 1e3, "seconds": 1e3, "m": 6e4, "min": 6e4, "mins": 6e4, "minute": 6e4, "minutes": 6e4, "h": 3.6e6, "hour": 3.6e6,
           "hours": 3.6e6, "d": 8.64e7, "nanosecond": 1e-6, "nanoseconds": 1e-6}
+PAIR = re.compile(r'(?:^|[ \t,;])([A-Za-z_@][\w.@/:-]*)=("(?:[^"\\\n]|\\.)*"|[^ \t"\n]*)')
 _ADDRESS_PORT = re.compile(r"^\[?([0-9a-fA-F:.]+?)\]?:\d{1,5}$")
 
 
@@ -142,6 +143,8 @@ def assemble(fmt: Format, raw: dict[str, Sequence], lines: Sequence[int], clock:
     """
     n = len(lines)
     gone = pa.array(["", *fmt.missing])
+    if fmt.pairs in raw:
+        raw = {**_pairs_of(values_of(raw[fmt.pairs])), **{k: v for k, v in raw.items() if k != fmt.pairs}}
     raw = {k: column_of(values, gone) for k, values in raw.items()}
     micros, stamps = times_of(fmt, raw, n, clock)
     bad = []
@@ -181,6 +184,22 @@ def assemble(fmt: Format, raw: dict[str, Sequence], lines: Sequence[int], clock:
         table, micros = table.filter(keep), micros.filter(keep)
     _note_times(micros, table["line"], tally)
     return table, bad
+
+
+def _pairs_of(texts: Sequence[str | None]) -> dict[str, list]:
+    """The ``key=value`` pairs of one field of each record, as columns; what is left of the text is lost only where it was pairs."""
+    columns: dict[str, list] = {}
+    for i, text in enumerate(texts):
+        for key, value in PAIR.findall(text) if text else ():
+            column = columns.get(key)
+            if column is None:
+                if len(columns) >= MOST_FIELDS:
+                    continue
+                column = columns[key] = [None] * len(texts)
+            column[i] = value[1:-1] if value[:1] == '"' else value
+    if not columns:
+        return {"extra": list(texts)}
+    return columns
 
 
 def column_of(values: Sequence | pa.Array, gone: pa.Array) -> pa.Array | list:

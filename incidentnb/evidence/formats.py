@@ -57,6 +57,7 @@ class Format:
         where: field → values, one of which it must have to be recognised; ``~…`` is a regular expression that begins the value.
         signs: field → values (``*``: any), as in ``where``: one record of a file's beginning must show one of them.
         records: json: path to a list of records inside one line (OTLP), ``""`` for none.
+        pairs: field whose ``key=value`` and ``key="value"`` pairs become columns of their own; "" for none.
         separator: columns: between fields.
         header: columns: regular expression of the header line, group ``names`` holds the names.
         comment: prefix of lines that carry no record.
@@ -85,6 +86,7 @@ class Format:
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     signs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     records: str = ""
+    pairs: str = ""
     separator: str = "\t"
     header: str = ""
     comment: str = ""
@@ -243,7 +245,7 @@ def _also(own: Origin, base: Origin) -> Origin:
 
 def _checked(data: dict, path: Path, wrong, known_good: bool) -> Format:
     known = {"name", "title", "family", "kind", "like", "pattern", "split", "time", "zone", "multiline", "payload", "partial", "joins", "fields",
-             "levels", "requires", "where", "signs", "records", "separator", "header", "comment", "missing", "body", "weight", "samples"}
+             "levels", "requires", "where", "signs", "records", "pairs", "separator", "header", "comment", "missing", "body", "weight", "samples"}
     for key in data:
         if key not in known:
             raise wrong(key, f"unknown key {key!r}", f"known: {', '.join(sorted(known))}")
@@ -335,6 +337,6 @@ def _checked(data: dict, path: Path, wrong, known_good: bool) -> Format:
         levels={**(base.levels if base else {}), **own_levels}, requires=tuple(data.get("requires", ())),
         where={k: tuple(v) for k, v in data.get("where", {}).items()}, signs={k: tuple(v) for k, v in data.get("signs", {}).items()},
         records=data.get("records", ""),
-        separator=data.get("separator", "\t"), header=data.get("header", ""), comment=data.get("comment", ""),
+        pairs=data.get("pairs", ""), separator=data.get("separator", "\t"), header=data.get("header", ""), comment=data.get("comment", ""),
         missing=tuple(data.get("missing", ())), body=tuple(bodies), weight=int(data.get("weight", 50)), samples=tuple(samples),
         origin=str(path))
