@@ -82,13 +82,14 @@ def _patterns(args: argparse.Namespace) -> Answer:
 
 def _formats(args: argparse.Namespace) -> Answer:
     from incidentnb.cli import pages, terminal
-    from incidentnb.publish.terminal import formats_page
     from incidentnb.workflow import analyses
 
     if not args.paths:
         known = analyses.known_formats(args.formats)
         return Answer({"schema": "incidentnb/formats/1", "inputs": [], "formats": known}, pages.known_formats(known))
     found = {"schema": "incidentnb/formats/1", "inputs": analyses.formats(args.paths, **_how(args))}
+    from incidentnb.publish.terminal import formats_page
+
     page = formats_page(found, color=terminal.color(), width=terminal.width(120))
     return Answer(found, page + "".join(f"{sinks.terminal(line)}\n" for entry in found["inputs"] for line in entry["warnings"]))
 
