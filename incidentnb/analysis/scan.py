@@ -18,7 +18,9 @@ DROP_95 = 1.92  # half of the 95 % point of chi-squared with one degree of freed
 MEDIAN_CHI2 = 0.455  # median of chi-squared with one degree of freedom
 AT_LEAST_RATIO, AT_LEAST_EXCESS, AT_MOST_P = 2.0, 10.0, 0.05
 MOST_ALIKE, LEAST_QUIET, APART = 3, 12, 0.06  # what sets several spikes apart from a noisy series: see _apart
-_RESAMPLES, _COST = 199, 3_000_000
+DECIDE_P = 0.02  # a rise is called a spike when so few quiet series look like it; AT_MOST_P is what "would have been seen" speaks of
+PLAIN_RATIO, SMALL_P = 2.5, 0.005  # a rise by less than this ratio over the rest of the series must be this far beyond chance
+_RESAMPLES, _MORE, _COST = 199, 999, 3_000_000
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,12 @@ def find(failing: np.ndarray, total: np.ndarray, seed: int = 7) -> Scan:
     p_value, threshold = significance(failing, total, alike if _apart(alike, found, total) else [strongest], seed)
     overall = (failing.sum() + 0.5) / (total.sum() + 1.0)  # where nothing is raised, the rate of all is the baseline
     smallest = _smallest(total, overall, threshold)
-    rises = tuple(r for r in alike if p_value < AT_MOST_P and _counts(r, failing, total, p0, threshold))
+    beside = _rate_outside(failing, total, alike)
+    if p_value < AT_MOST_P and strongest.failing < PLAIN_RATIO * beside * strongest.total:
+        p_value, _ = significance(failing, total, alike if _apart(alike, found, total) else [strongest], seed, _MORE)
+        if p_value > SMALL_P:
+            return Scan((), p0, phi, p_value, smallest, strongest)
+    rises = tuple(r for r in alike if p_value < DECIDE_P and _counts(r, failing, total, p0, threshold))
     if strongest not in rises:
         return Scan((), p0, phi, p_value, smallest, strongest)
     return Scan(rises, p0, phi, p_value, smallest, strongest)
@@ -154,6 +161,14 @@ def _apart(alike: list[Rise], found: list[Rise], total: np.ndarray) -> bool:
     best = max(r.llr for r in alike)
     rest = max((r.llr for r in found if r not in alike), default=0.0)
     return len(alike) <= MOST_ALIKE and int((total > 0).sum()) - raised >= LEAST_QUIET and rest <= APART * best
+
+
+def _rate_outside(failing: np.ndarray, total: np.ndarray, rises: list[Rise]) -> float:
+    """The failing rate outside of some intervals: what a reader takes for the baseline (the quieter buckets alone are too low)."""
+    quiet = np.ones(len(total), bool)
+    for rise in rises:
+        quiet[rise.start:rise.end] = False
+    return float(failing[quiet].sum() / total[quiet].sum()) if total[quiet].sum() > 0 else 0.0
 
 
 def _counts(rise: Rise, failing: np.ndarray, total: np.ndarray, p0: float, threshold: float) -> bool:
@@ -192,7 +207,8 @@ def _disjoint(table: np.ndarray, failing: np.ndarray, total: np.ndarray, p0: flo
     return sorted(found, key=lambda r: r.start)
 
 
-def significance(failing: np.ndarray, total: np.ndarray, rises: list[Rise], seed: int) -> tuple[float, float]:
+def significance(failing: np.ndarray, total: np.ndarray, rises: list[Rise], seed: int,
+                 resamples: int = _RESAMPLES) -> tuple[float, float]:
     """Resampled p of the strongest interval, and the likelihood ratio (unscaled) that 5 % of quiet series reach.
 
     Quiet series are drawn from a beta-binomial with the rate and the spread of the buckets outside of the raised intervals, and go
@@ -215,7 +231,7 @@ def significance(failing: np.ndarray, total: np.ndarray, rises: list[Rise], seed
         spread = max(spread, _overdispersion(f_in, n_in, f_in.sum() / max(1.0, n_in.sum())))
     lengths = np.unique(np.round(1.3 ** np.arange(60)).astype(int))
     lengths = lengths[lengths <= max(1, LONGEST * len(n))]
-    rounds = int(np.clip(_COST // (len(lengths) * len(n)), 39, _RESAMPLES))
+    rounds = int(np.clip(_COST * resamples // _RESAMPLES // (len(lengths) * len(n)), 39 * resamples // _RESAMPLES, resamples))
     draw = np.random.default_rng(seed)
     chance = np.full((rounds, len(n)), rate)
     if rho > 1e-9:
