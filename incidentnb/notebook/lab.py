@@ -42,7 +42,7 @@ def lab_command(path: Path, port: int = 0, *, browser: bool = True, token: str |
     from importlib.util import find_spec
 
     if find_spec("jupyterlab") is None:
-        raise InputError("lab", "JupyterLab is not installed", "pip install 'incidentnb[lab]'")
+        raise InputError("lab", "JupyterLab is not installed", "pip install jupyterlab")
     words = [sys.executable, "-m", "jupyterlab", str(path.resolve()), f"--ServerApp.root_dir={path.resolve().parent}", "--ServerApp.ip=127.0.0.1",
              f"--ServerApp.port={port}", "--ServerApp.allow_remote_access=False", "--KernelManager.transport=ipc",
              "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"]
