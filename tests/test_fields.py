@@ -2,7 +2,7 @@
 
 import pytest
 
-from incidentnb.evidence.fields import duration_ms, level_of, route_of, text_of
+from incidentnb.evidence.values import duration_ms, level_of, route_of, text_of
 
 
 @pytest.mark.parametrize(("path", "route"), [

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 
 from incidentnb.evidence.formats import Format
-from incidentnb.evidence.lines import Parser, Plan, dated, flatten, has_value, read_json, read_logfmt, recognises
+from incidentnb.evidence.lines import Parser, Plan, dated
+from incidentnb.evidence.matching import match
+from incidentnb.evidence.objects import flatten, has_value, read_json, read_logfmt, recognises
 from incidentnb.evidence.openings import may_begin, shapes
 from incidentnb.evidence.stamps import layout
 from incidentnb.exceptions import InputError
@@ -117,7 +119,7 @@ def _detect(lines: list[str], formats: Mapping[str, Format], base: Plan, depth: 
 
 def _inside(envelope: Format, lines, formats, base, depth) -> tuple[list[Format], list[Format], str] | None:
     """What the payload of an envelope is written in; ``None`` where the envelope is best read as a plain format itself."""
-    raw, _, _ = Parser(replace(base, formats=(envelope,)))._match(envelope, lines)
+    raw, _, _ = match(envelope, lines, [])
     payload = [p.partition("\n")[0] for p in raw.get(envelope.payload, []) if isinstance(p, str) and p.strip()]
     if not payload:
         return None
@@ -172,7 +174,7 @@ def _with_payload(score: _Score, lines: list[str], formats: Mapping[str, Format]
     if score.dated == score.records:
         return score
     envelope = score.format
-    raw, _, _ = Parser(replace(base, formats=(envelope,)))._match(envelope, lines)
+    raw, _, _ = match(envelope, lines, [])
     payload = [p.partition("\n")[0] for p in raw.get(envelope.payload, []) if isinstance(p, str) and p.strip()]
     inside = [s.dated / len(payload) for f in _candidates(formats, payload) if not _pure(f) and (s := _score(f, payload, base))]
     return replace(score, dated=max(score.dated, round(max(inside, default=0.0) * score.records)))
@@ -184,7 +186,7 @@ def _score(fmt: Format, lines: list[str], base: Plan) -> _Score | None:
     parser = Parser(replace(base, layers=(), formats=(fmt,)))
     if fmt.kind == "columns" and not any(fmt.header_regex.match(line) for line in lines[:50]):
         return None
-    raw, matched, _ = parser._match(fmt, lines)
+    raw, matched, _ = match(fmt, lines, [])
     if not matched:
         return None
     tables = parser._records(fmt, raw, list(range(len(matched))), None, {}, [])

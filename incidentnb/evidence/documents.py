@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from incidentnb.evidence.lines import Parser, read_json
+from incidentnb.evidence.lines import Parser
+from incidentnb.evidence.objects import read_json
 
 LARGEST = 64 << 20  # characters; a document is read whole, so a larger one is left to the line reader
 _LISTS = "events|Records|records|entries|logs|logEvents|items|results|hits|value|data"

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from incidentnb.evidence import bulk
 from incidentnb.evidence.fields import Tally, assemble, column_of, times_of
-from incidentnb.evidence.formats import Format
+from incidentnb.evidence.formats import Format, Origin
+from incidentnb.evidence.matching import match
 from incidentnb.evidence.stamps import Clock
 
 MOST_JOINED = 300  # lines of one record that are kept with it; the rest is counted
-_PAIR = re.compile(r'(?:^|[ \t])([A-Za-z_@][\w.@/:-]*)=("(?:[^"\\\n]|\\.)*"|[^ \t"\n]*)')
-_ESCAPED = re.compile(r"\\(.)")
 # the second and later lines of what is one record: indented, or one of the heads and tails that stack traces have
 TRACE = re.compile(r"[ \t]+\S|Caused by:|Traceback \(most recent|\s*\.\.\. \d+ (?:more|common)|goroutine \d+|panic:|\[stacktrace\]|"
                    r"#\d+\s|--- End of|During handling of|The above exception|stack backtrace:|"
@@ -122,13 +120,14 @@ class Parser:
             if raw is None:
                 return None
             self.counts["lines"] += count
-            return self._records(main, raw, numbers, None, {}, [])
+            return self._records(main, raw, numbers, None, {}, [], lambda i: text.split("\n")[i])
         if main.kind != "text" or main.joins or main.comment:
             return None
         if main.split and not main.multiline and (found := bulk.cut(main, text)) is not None:
             raw, good = found
             self.counts["lines"] += count
-            tables = self._records(main, raw, np.flatnonzero(good) + first_line, None, {}, [])
+            tables = self._records(main, raw, np.flatnonzero(good) + first_line, None, {}, [],
+                                   lambda i: text.split("\n")[int(np.flatnonzero(good)[i])])
             if not good.all():
                 lines, others = text.split("\n"), np.flatnonzero(~good).tolist()
                 tables += self._payload([lines[i] for i in others], [first_line + i for i in others], None, {})
@@ -137,7 +136,7 @@ class Parser:
         if any(columns[-1]):
             return None
         self.counts["lines"] += count
-        return self._records(main, dict(zip(main.groups, columns[:-1], strict=True)), numbers, None, {}, [])
+        return self._records(main, dict(zip(main.groups, columns[:-1], strict=True)), numbers, None, {}, [], lambda i: text.split("\n")[i])
 
     def lines(self, lines: list[str], numbers: list[int]) -> list[pa.Table]:
         """The records of lines that are not consecutive, each with its number."""
@@ -150,7 +149,7 @@ class Parser:
         if depth == len(self.plan.layers):
             return self._payload(lines, numbers, given, around)
         layer = self.plan.layers[depth]
-        raw, matched, bad = self._match(layer, lines)
+        raw, matched, bad = match(layer, lines, self.names)
         tables = []
         if len(matched) < len(lines):
             hit = set(matched)
@@ -211,7 +210,7 @@ class Parser:
         reasons: dict[int, str] = {}
         rest = list(range(len(lines)))
         for k, fmt in enumerate(self.plan.formats):
-            raw, matched, bad = self._match(fmt, [lines[i] for i in rest])
+            raw, matched, bad = match(fmt, [lines[i] for i in rest], self.names)
             matched = [rest[i] for i in matched]
             reasons |= {rest[i]: why for i, why in bad.items() if why or rest[i] not in reasons}
             raws.append(raw)
@@ -230,7 +229,8 @@ class Parser:
                 fmt = self.plan.formats[k]
                 at = origin[k]
                 tables += self._records(fmt, raw, [numbers[i] for i in at], None if given is None else [given[i] for i in at],
-                                        {n: [v[i] for i in at] for n, v in around.items()}, [joined.get(i) for i in at])
+                                        {n: [v[i] for i in at] for n, v in around.items()}, [joined.get(i) for i in at],
+                                        lambda i, at=at: lines[at[i]] if i < len(at) else "")
         if leftover:
             plain = Format(name="message", title="the message of an envelope", family="text", kind="text", fields={}, time=())
             tables += self._records(plain, {"message_": [lines[i] for i in leftover]}, [numbers[i] for i in leftover],
@@ -285,7 +285,7 @@ class Parser:
         return leftover, joined
 
     def _records(self, fmt: Format, raw: dict[str, Sequence], numbers: Sequence[int], given: list | None, around: dict[str, list],
-                 joined: list) -> list[pa.Table]:
+                 joined: list, text_at: Callable[[int], str] = lambda i: "") -> list[pa.Table]:
         if fmt.records:  # several records of one line: what is around the line is around each
             raw, repeats = raw.pop("\0rows"), raw.pop("\0line")
             numbers = [numbers[i] for i in repeats]
@@ -308,10 +308,6 @@ class Parser:
             raw[target] = ["\n".join([str(h), *more[:MOST_JOINED], *([f"… [{len(more) - MOST_JOINED} more lines]"]
                            if len(more) > MOST_JOINED else [])]).strip("\n") if more else h for h, more in zip(heads, joined, strict=True)]
         if "message_" in raw or around:
-            from dataclasses import replace
-
-            from incidentnb.evidence.formats import Origin
-
             fields = dict(fmt.fields)
             if "message_" in raw:
                 fields["message"] = Origin((*(fields["message"].names if "message" in fields else ()), "message_"))
@@ -328,74 +324,13 @@ class Parser:
         lost = {}
         for i, why in bad:
             lost.setdefault(numbers[i], (why, i))
-        for number, (why, _) in lost.items():
-            self._reject(number, why, "")
+        for number, (why, i) in lost.items():
+            self._reject(number, why, text_at(i))
         parsed = (len(set(numbers)) if fmt.records else before) - len(lost)
         self._count("parsed", parsed)
         self.by_format[fmt.name] = self.by_format.get(fmt.name, 0) + parsed
         self.seen = self.seen or parsed > 0
         return [table] if len(table) else []
-
-    # ── one format ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _match(self, fmt: Format, lines: list[str]) -> tuple[dict, list[int], dict[int, str]]:
-        """Fields of the lines that a format matches, which lines those are, and why others do not (where it can say)."""
-        if fmt.kind == "text":
-            rows = fmt.block_regex.findall("\n".join(lines))
-            matched = [i for i, row in enumerate(rows) if not row[-1] and any(row)
-                       and not (fmt.comment and lines[i].startswith(fmt.comment))]
-            columns = list(zip(*(rows[i] for i in matched), strict=True)) or [()] * (len(fmt.groups) + 1)
-            return dict(zip(fmt.groups, columns[:-1], strict=True)), matched, {}
-        if fmt.kind == "columns":
-            return self._match_columns(fmt, lines)
-        matched, flats, bad = [], [], {}
-        read = read_json if fmt.kind == "json" else read_logfmt
-        for i, line in enumerate(lines):
-            if not line or line.isspace():
-                continue
-            value = read(line)
-            if type(value) is not dict:
-                bad[i] = value
-                continue
-            flat = value if fmt.records else flatten(value)
-            if recognises(fmt, flat):
-                matched.append(i)
-                flats.append(flat)
-            else:
-                bad[i] = ""
-        if fmt.records:
-            rows, repeats = [], []
-            for j, value in enumerate(flats):
-                for row in expand(value, fmt.records.split(".")):
-                    rows.append(row)
-                    repeats.append(j)
-            return {"\0rows": _transposed(rows), "\0line": repeats} if rows else {}, matched if rows else [], bad
-        return _transposed(flats), matched, bad
-
-    def _match_columns(self, fmt: Format, lines: list[str]) -> tuple[dict, list[int], dict[int, str]]:
-        groups: list[tuple[list[str], list[list[str]]]] = []
-        matched, bad = [], {}
-        for i, line in enumerate(lines):
-            if found := fmt.header_regex.match(line):
-                named = found["names"]
-                self.names = _unique([n for n in (named.split(fmt.separator) if fmt.separator in named else named.split()) if n])
-                continue
-            if not line or (fmt.comment and line.startswith(fmt.comment)):
-                continue
-            if not self.names:
-                bad[i] = "no header before it that names its columns"
-                continue
-            row = line.split(fmt.separator)
-            if len(row) != len(self.names):
-                bad[i] = f"{len(row)} fields where the header names {len(self.names)}"
-                continue
-            if not groups or groups[-1][0] is not self.names:
-                groups.append((self.names, []))
-            groups[-1][1].append(row)
-            matched.append(i)
-        if len(groups) == 1:
-            return dict(zip(groups[0][0], zip(*groups[0][1], strict=True), strict=True)), matched, bad
-        return _transposed([dict(zip(names, row, strict=True)) for names, rows in groups for row in rows]), matched, bad
 
     # ── accounts ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -419,126 +354,6 @@ def _joined_partials(payload: list[str], flags: Sequence, partial: str) -> tuple
             keep.append(i)
         open_ = i if flag == partial else None
     return whole, keep
-
-
-def read_json(line: str):
-    """A dict, or the reason why there is none."""
-    start = line.lstrip()[:1]
-    if start != "{":
-        if start == "[" or line.strip() in ("null", "true", "false"):
-            try:
-                orjson.loads(line)
-                return "JSON, but not an object"
-            except orjson.JSONDecodeError:
-                return "broken JSON" if start == "[" and '"' in line else ""
-        return ""
-    try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        try:
-            value = json.loads(line, parse_constant=lambda name: None, parse_int=lambda digits: int(digits) if len(digits) < 20 else digits)
-        except RecursionError:
-            return "JSON nested too deeply"
-        except ValueError as error:
-            return f"broken JSON: {str(error).partition(':')[0].lower()}"
-    return value if isinstance(value, dict) else "JSON, but not an object"
-
-
-def read_logfmt(line: str):
-    pairs = _PAIR.findall(line) if _PAIR.match(line.lstrip()) else ()
-    if len(pairs) < 2:
-        return ""
-    return {k: _ESCAPED.sub(lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), v[1:-1]) if v[:1] == '"' else v for k, v in pairs}
-
-
-def flatten(value: dict) -> dict:
-    """Nested keys joined by dots; lists of ``{key, value}`` pairs (OpenTelemetry) by their keys; other lists are left out."""
-    for v in value.values():
-        if type(v) is dict or type(v) is list:
-            break
-    else:
-        return value
-    out: dict = {}
-    stack = [(iter(value.items()), "")]
-    while stack:
-        items, prefix = stack[-1]
-        for k, v in items:
-            name = f"{prefix}{k}"
-            if type(v) is dict:
-                if len(stack) < 12:
-                    stack.append((iter(v.items()), name + "."))
-                    break
-            elif type(v) is list:
-                if v and type(v[0]) is dict and "key" in v[0] and "value" in v[0]:
-                    for pair in v:
-                        if isinstance(pair, dict) and "key" in pair:
-                            out[f"{name}.{pair['key']}"] = any_value(pair.get("value"))
-            elif name not in out:
-                out[name] = v
-        else:
-            stack.pop()
-    return out
-
-
-def any_value(value):
-    """The scalar in an OpenTelemetry ``AnyValue`` (``{"stringValue": "x"}``), or the value itself."""
-    if isinstance(value, dict) and len(value) == 1:
-        return any_value(next(iter(value.values())))
-    return None if isinstance(value, dict | list) else value
-
-
-def expand(value: dict, path: list[str], around: dict | None = None) -> list[dict]:
-    """The records at a path of lists (``resourceLogs.scopeLogs.logRecords``), each with what is around it."""
-    here = {k: v for k, v in value.items() if k != path[0]}
-    around = {**(around or {}), **flatten(here)}
-    items = value.get(path[0])
-    rows = []
-    for item in items if isinstance(items, list) else []:
-        if not isinstance(item, dict):
-            continue
-        rows += [{**around, **flatten(item)}] if len(path) == 1 else expand(item, path[1:], around)
-    return rows
-
-
-def recognises(fmt: Format, flat: dict) -> bool:
-    """Whether an object has the keys and values that a format requires."""
-    keys = flat.keys()
-    if not keys >= fmt.needed or (fmt.refused and not fmt.refused.isdisjoint(keys)):
-        return False
-    for group in fmt.either:
-        if keys.isdisjoint(group):
-            return False
-    return not fmt.where or all(has_value(flat, test) for test in fmt.where_tests)
-
-
-def has_value(flat: dict, test: tuple) -> bool:
-    """Whether a field of an object has one of the values that a test of ``where`` or ``signs`` names."""
-    key, values, begins = test
-    if key not in flat:
-        return False
-    value = str(flat[key])
-    return value in values or "*" in values or (begins is not None and begins.match(value) is not None)
-
-
-def _transposed(rows: list[dict]) -> dict[str, list]:
-    columns: dict[str, list] = {}
-    n = len(rows)
-    for i, row in enumerate(rows):
-        for key, value in row.items():
-            column = columns.get(key)
-            if column is None:
-                column = columns[key] = [None] * n
-            column[i] = value
-    return columns
-
-
-def _unique(names: list[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    out = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        out.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return out
 
 
 def dated(table: pa.Table) -> int:
