@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +44,12 @@ def _print(args: argparse.Namespace, answer: Answer) -> None:
     sys.stdout.flush()
 
 
+def _warn(lines: Iterable[str]) -> None:
+    """What went wrong on the way without stopping it: one line a problem, on stderr."""
+    for line in lines:
+        sys.stderr.write(f"incidentnb: {sinks.terminal(line)}\n")
+
+
 # -- answers without an incident ----------------------------------------------------------------------------------------------------
 
 
@@ -53,6 +59,7 @@ def _triage(args: argparse.Namespace) -> Answer:
 
     found = analyses.triage(args.paths, changes=args.changes, repos=args.repo, **_how(args)).as_json()
     if args.json:
+        _warn(found["warnings"])
         return Answer(found, "")
     from incidentnb.publish.terminal import triage_page
 
@@ -90,8 +97,8 @@ def _formats(args: argparse.Namespace) -> Answer:
     found = {"schema": "incidentnb/formats/1", "inputs": analyses.formats(args.paths, **_how(args))}
     from incidentnb.publish.terminal import formats_page
 
-    page = formats_page(found, color=terminal.color(), width=terminal.width(120))
-    return Answer(found, page + "".join(f"{sinks.terminal(line)}\n" for entry in found["inputs"] for line in entry["warnings"]))
+    _warn(line for entry in found["inputs"] for line in entry["warnings"])
+    return Answer(found, formats_page(found, color=terminal.color(), width=terminal.width(120)))
 
 
 def _redact(args: argparse.Namespace) -> Answer:

@@ -96,8 +96,9 @@ def assemble(fmt: Format, raw: dict[str, Sequence], lines: Sequence[int], clock:
                 found = {target: pc.coalesce(found[target], more[target])} if found else more
             origin = origin.other
         columns |= found
-    if "path" in columns and "route" not in columns:
-        columns["route"] = routes_of(columns["path"], tally.memo.setdefault("route", {}))
+    folded = [routes_of(columns[name], tally.memo.setdefault("route", {})) for name in ("route", "path") if name in columns]
+    if folded:  # a route that the log names wins, with its ids folded too
+        columns["route"] = pc.coalesce(*folded)
     _extras(columns, extras, tally)
     micros = _plausible_times(micros, columns["line"], clock, tally, keep)
     columns["time"] = pc.cast(micros, pa.timestamp("us"))

@@ -21,7 +21,7 @@ from incidentnb.exceptions import InputError
 KINDS = ("text", "json", "logfmt", "columns")
 UNITS_MS = {"s": 1000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6, "auto": 0.0}  # auto: the unit stands in the value ("1.5ms")
 LEVEL_NAMES = ("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "ERROR", "FATAL")
-_TARGETS = {*COLUMNS, "request"} - {"time", "source", "line", "failed", "route"}
+_TARGETS = {*COLUMNS, "request"} - {"time", "source", "line", "failed"}
 
 
 @dataclass(frozen=True)
