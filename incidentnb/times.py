@@ -160,6 +160,12 @@ def iso(moment: datetime | None, zone: tzinfo = UTC, precision: str = "auto") ->
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
+def at(moment: datetime, beside: datetime | None = None) -> str:
+    """An instant for a sentence, to the second: ``2026-11-23 14:03:20Z``; on the day of ``beside`` the clock time alone."""
+    text = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+    return text[11:] if beside is not None and moment.astimezone(UTC).date() == beside.astimezone(UTC).date() else text
+
+
 def spell(length: timedelta | None) -> str:
     """A length of time for people: ``49 s``, ``12 min 5 s``, ``3 h 10 min``, ``2 d 4 h``; nothing is ``not recorded``."""
     if length is None:

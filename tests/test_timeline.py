@@ -138,7 +138,7 @@ def test_the_answer_counts_and_spans():
     """The timeline as an answer says how many events over how long; an empty one says so and has no table."""
     frame = timeline([entry(1, "note", {"text": "a"}, minute(0)), entry(2, "note", {"text": "b"}, Interval(minute(60), minute(59), minute(61)))])
     finding = timeline_finding(frame, ONSET, END)
-    assert finding.sentence == "2 events over 1 h, from 2026-11-23T13:00:00Z." and finding.numbers["onset"] is ONSET
+    assert finding.sentence == "2 events over 1 h, from 2026-11-23 13:00:00Z." and finding.numbers["onset"] is ONSET
     assert finding.numbers["events"][1]["latest"] - finding.numbers["events"][1]["at"] == timedelta(minutes=1)
     assert finding.as_json()["numbers"]["events"][0]["at"] == "2026-11-23T13:00:00Z"
     assert timeline_finding(timeline([])).frame is None

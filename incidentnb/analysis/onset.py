@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from incidentnb.analysis.rates import buckets, outcome_note, percent, unit
 from incidentnb.findings import CANNOT_TELL, Finding
-from incidentnb.times import Interval, iso, spell
+from incidentnb.times import Interval, at, spell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,11 +120,11 @@ def _ratio(part: float, whole: float, otherwise: float | None) -> float | None:
 def _spike(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], first: dict, largest: dict, unit_name: str, query: str, digest: str,
            notes: list[str], last_seen: int) -> Finding:
     began, end, rate = numbers["onset"], numbers["end"], numbers["rate"]
-    until = "still going on" if end is None else f"until {iso(end.at, precision='seconds')}"
-    sentence = (f"The error rate rose from {percent(rate['baseline'])} to {percent(rate['during'])} at {iso(began.at, precision='seconds')} "
-                f"(between {iso(began.earliest, precision='seconds')} and {iso(began.latest, precision='seconds')}), {until}.")
+    until = "still going on" if end is None else f"until {at(end.at, began.at)}"
+    sentence = (f"The error rate rose from {percent(rate['baseline'])} to {percent(rate['during'])} at {at(began.at)} "
+                f"(between {at(began.earliest, began.at)} and {at(began.latest, began.at)}), {until}.")
     if len(numbers["spikes"]) > 1:
-        sentence += f" There are {len(numbers['spikes'])} spikes; the largest began at {iso(largest['onset'].at, precision='seconds')}."
+        sentence += f" There are {len(numbers['spikes'])} spikes; the largest began at {at(largest['onset'].at, began.at)}."
     excess, failing, total = (sum(getattr(r, name) for r in found.rises) for name in ("excess", "failing", "total"))
     why = (f"{failing:,.0f} of {total:,.0f} {unit_name} failed in it, {excess:,.0f} more than "
            f"the quiet rate of {percent(found.p0)} lets one expect; {found.p_value:.1%} of quiet series look like this")

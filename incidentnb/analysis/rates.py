@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from incidentnb.findings import CANNOT_TELL, Finding
-from incidentnb.times import iso, spell
+from incidentnb.times import at, spell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,8 +103,8 @@ def rates(table: LogTable, bucket_s: int | None = None) -> Finding:
                        {"bucket_s": facts["bucket_s"], "requests": 0, "failed": 0}, frame, evidence=table.digest)
     requests, failed = int(frame["total"].sum()), int(frame["failing"].sum())
     rate = failed / requests if requests else 0.0
-    sentence = (f"{failed:,} of {requests:,} {unit(table)} failed ({percent(rate)}) from {iso(facts['start'], precision='seconds')} "
-                f"to {iso(facts['stop'], precision='seconds')}.")
+    sentence = (f"{failed:,} of {requests:,} {unit(table)} failed ({percent(rate)}) from {at(facts['start'])} "
+                f"to {at(facts['stop'], facts['start'])}.")
     notes = [outcome_note(table)]
     if not frame["complete"].all():
         ends = [word for word, row in (("first", 0), ("last", len(frame) - 1)) if not frame["complete"].iloc[row]]

@@ -11,7 +11,7 @@ import numpy as np
 from incidentnb.analysis.rates import percent, unit
 from incidentnb.analysis.scope import where_sql
 from incidentnb.findings import CANNOT_TELL, Finding
-from incidentnb.times import iso
+from incidentnb.times import at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ def recovery(table: LogTable, onset: Finding, scope: Finding | None = None) -> F
     why = worst["why"] if len(results) == 1 else f"{name}: {worst['why']}"
     numbers = {"since": since, **{k: everyone[k] for k in ("rate", "upper", "baseline", "minutes", "requests")},
                "more_requests": max(r["more_requests"] for _, r in results), "more_minutes": max(r["more_minutes"] for _, r in results)}
-    sentence = {"recovered": f"Recovered since {iso(since, precision='seconds')}: {why}.", "not recovered": f"Not recovered: {why}.",
+    sentence = {"recovered": f"Recovered since {at(since) if since else ''}: {why}.", "not recovered": f"Not recovered: {why}.",
                 CANNOT_TELL: f"Whether it is over cannot be told yet: {why}."}[verdict]
     return Finding("recovery", verdict, sentence, why, numbers, everyone["frame"], _MINUTES.format(condition="true"), table.digest,
                    (f"Counted in {unit(table)} per complete minute.",))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from incidentnb.findings import CANNOT_TELL, Finding
-from incidentnb.times import Interval, iso
+from incidentnb.times import Interval, at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,8 +87,8 @@ def shift(frame: pd.DataFrame, seed: int = 7) -> Finding:
     over = None if e >= len(x) - 1 else Interval(moments[e], max(moments[e - 1], moments[s]), moments[min(len(x) - 1, e + size)])
     numbers |= {"onset": began, "end": over, "rate": {"baseline": base, "during": inside},
                 "spikes": [{"onset": began, "end": over, "rate": inside, "excess": float((x[s:e] - base).sum())}]}
-    until = "still so" if over is None else f"until {iso(over.at)}"
-    return Finding("onset", "spike", f"The value went from {base:.4g} to {inside:.4g} at {iso(began.at)}, {until}.",
+    until = "still so" if over is None else f"until {at(over.at, began.at)}"
+    return Finding("onset", "spike", f"The value went from {base:.4g} to {inside:.4g} at {at(began.at)}, {until}.",
                    f"medians of {e - s:,} and {len(x) - e + s:,} values; {p_value:.1%} of shuffled series look like this", numbers, data)
 
 

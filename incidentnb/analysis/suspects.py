@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from incidentnb.findings import CANNOT_TELL, Finding
-from incidentnb.times import Interval, iso, spell
+from incidentnb.times import Interval, at, spell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def suspects(changes: Sequence[Change], onset: Finding | Interval, scope: Findin
                        notes=notes)
     first = entries[0]
     name = f"{first['kind']} {first['id']}".strip()
-    sentence = (f"The likeliest of {_count(changes)} is {name}, {iso(first['at'], precision='seconds')}"
+    sentence = (f"The likeliest of {_count(changes)} is {name}, {at(first['at'])}"
                 f"{': ' + first['summary'] if first['summary'] else ''} ({'; '.join(first['reasons'])}).")
     return Finding("suspects", "candidates", sentence, "ranked by nearness to the onset and by what they share with the failing subset",
                    {"changes": entries}, _frame(entries),

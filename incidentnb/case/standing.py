@@ -41,9 +41,9 @@ def reading(log: LogTable) -> Finding:
     if count["rejected"]:
         notes.append("Rejected lines are kept with file, line and reason in evidence/rejects.jsonl.")
     if log.as_of is not None:
-        notes.append(f"A replay: records after {_iso(log.as_of)} are not seen below.")
+        notes.append(f"A replay: records after {times.at(log.as_of)} are not seen below.")
     span = log.span
-    window = f"From {_iso(span.start)} to {_iso(span.end)}." if span else "No record has a time."
+    window = f"From {times.at(span.start)} to {times.at(span.end)}." if span else "No record has a time."
     return Finding("reading", "read" if span else CANNOT_TELL, sentence, window, {"files": len(inputs), **count}, frame,
                    evidence=log.digest, notes=tuple(notes[:20]))
 
@@ -58,7 +58,7 @@ def with_look(finding: Finding, onset: Finding, since: datetime | None, usual: t
         back = interval.earliest - since if interval else None
         wider = f"; nothing changed in the {times.spell(usual)} before it" if back and back > usual else ""
         how_far = f" {times.spell(back)} before the onset" if back else ""
-        notes.append(f"Looked back{how_far} to {_iso(since)}{wider}.")
+        notes.append(f"Looked back{how_far} to {times.at(since)}{wider}.")
     return replace(finding, notes=(*notes, *warnings))
 
 
@@ -105,12 +105,12 @@ def standing(incident: Incident) -> Finding:
     """Title, severity, status and commander by now, in one sentence; frame of the spans of severity, status and command."""
     import pandas as pd
 
-    closed = f"closed {_iso(incident.closed.at)}" if incident.closed else incident.status
-    sentence = f"{incident.title}: {incident.severity}, {closed}, commander {incident.ic}, opened {_iso(incident.opened_at)}."
+    closed = f"closed {times.at(incident.closed.at)}" if incident.closed else incident.status
+    sentence = f"{incident.title}: {incident.severity}, {closed}, commander {incident.ic}, opened {times.at(incident.opened_at)}."
     rows = [{"what": kind, "value": part.value, "from": part.start, "until": part.end, "by": part.actor}
             for kind, parts in (("severity", incident.severities), ("status", incident.statuses)) for part in parts]
     rows += [{"what": role.role, "value": role.person, "from": role.start, "until": role.end, "by": role.actor} for role in incident.roles]
-    why = f"as known at {_iso(incident.as_of)}" if incident.as_of else ""
+    why = f"as known at {times.at(incident.as_of)}" if incident.as_of else ""
     numbers = {"severity": incident.severity, "status": incident.status, "ic": incident.ic}
     return Finding("standing", incident.status, sentence, why, numbers, pd.DataFrame(rows, dtype=object))
 
@@ -152,9 +152,9 @@ def _undo(change: Change, changes: Sequence[Change]) -> str:
         return f"git -C {shlex.quote(change.source)} revert --no-edit {merge}{shlex.quote(str(change.details.get('sha') or change.id))}"
     if change.kind == "deploy":
         before = [c for c in changes if c.kind == "deploy" and c.service == change.service and c.at < change.at and c.version]
-        known = f"{before[-1].version}, deployed {_iso(before[-1].at)}" if before else "which one is not in the changes given"
+        known = f"{before[-1].version}, deployed {times.at(before[-1].at)}" if before else "which one is not in the changes given"
         return f"roll back to the version before it ({known})"
-    return f"put the {change.kind} back as it was before {_iso(change.at)}"
+    return f"put the {change.kind} back as it was before {times.at(change.at)}"
 
 
 def duties(incident: Incident, now: datetime) -> Finding:
@@ -179,11 +179,6 @@ def timeline(entries: Sequence[Entry], changes: Sequence[Change], findings: Sequ
     from incidentnb.publish import timeline as room
 
     return room.timeline_finding(room.timeline(entries, changes_frame(changes), findings), onset, end)
-
-
-def _iso(moment: datetime) -> str:
-    """An instant to the second, for a sentence."""
-    return str(times.iso(moment.replace(microsecond=0)))
 
 
 def _instant(text: str | None) -> datetime | None:

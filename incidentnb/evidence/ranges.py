@@ -10,7 +10,7 @@ from incidentnb.evidence.files import Source, blocks
 from incidentnb.evidence.lines import Parser, Plan
 from incidentnb.evidence.outcome import Outcome, Parts
 
-RANGE = 40 << 20
+RANGE = 24 << 20
 
 
 def cut_at(path: Path, parser: Parser, multiline: bool) -> list[tuple[int, int, int]]:

@@ -65,6 +65,7 @@ def read(paths: list[str | Path], folder: Path, *, format: str | None = None, zo
                 latest=int((datetime.now(UTC).timestamp() + 86400) * 1e6))
     total = sum(Path(s).stat().st_size for s in sources) if "-" not in sources else None
     ticker = _Ticker(progress, total)
+    ticker.add(0, 0)  # say at once that it has begun
     generation = f"{os.getpid():x}-{int(datetime.now(UTC).timestamp()):x}"
     inputs, rejects, problems = [], [], []
     short = _short_names(sources)

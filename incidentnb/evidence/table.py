@@ -13,6 +13,7 @@ No other module knows the engine. A question is one SQL query (DuckDB's dialect,
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -154,7 +155,7 @@ def _connect() -> duckdb.DuckDBPyConnection:
     # never a download, never a surprise: extensions off, memory bounded, spills into a folder of its own
     return duckdb.connect(":memory:", config={
         "autoinstall_known_extensions": False, "autoload_known_extensions": False, "memory_limit": "400MB",
-        "temp_directory": tempfile.gettempdir() + "/incidentnb-spill", "preserve_insertion_order": False})
+        "temp_directory": f"{tempfile.gettempdir()}/incidentnb-spill-{os.getpid()}", "preserve_insertion_order": False})
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, as_of: datetime | None, *, statuses: int, rows: int,

@@ -67,7 +67,7 @@ def timeline_finding(frame: pd.DataFrame, onset: Interval | None = None, end: In
         return Finding("timeline", "empty", "Nothing is on the timeline yet.", "", {"events": [], "onset": onset, "end": end})
     events = [{"at": _py(r["at"]), "latest": _py(r["latest"]), "what": r["what"], "kind": r["kind"]} for r in frame.to_dict("records")]
     known = [event["at"] for event in events if event["at"]]
-    span = f" over {times.spell(max(known) - min(known))}, from {times.iso(min(known), precision='seconds')}" if known else ""
+    span = f" over {times.spell(max(known) - min(known))}, from {times.at(min(known))}" if known else ""
     unknown = len(events) - len(known)
     notes = (f"{unknown:,} of them stand last: when they happened is not known.",) if unknown else ()
     sentence = f"{len(frame):,} event{'' if len(frame) == 1 else 's'}{span}."
