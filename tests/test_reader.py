@@ -205,3 +205,29 @@ def test_reading_again_replaces_the_evidence(tmp_path):
     read(tmp_path, tmp_path / "a.log")
     manifest = read(tmp_path, tmp_path / "a.log")
     assert {p.name for p in (tmp_path / "evidence").glob("*.parquet")} == {p for e in manifest["inputs"] for p in e["parts"]}
+
+
+def test_the_order_of_short_dates_is_the_one_that_fits(tmp_path):
+    """17/06/09 is year first unless the file shows that it cannot be."""
+    for stamps, first in ((["17/06/09", "17/06/10"], "2017-06-09"), (["31/12/25", "01/01/26"], "2025-12-31"),
+                          (["12/31/25", "01/01/26"], "2025-12-31")):
+        (tmp_path / "s.log").write_text("".join(f"{day} 23:59:59 ERROR x\n" for day in stamps))
+        assert read(tmp_path, tmp_path / "s.log")["inputs"][0]["first"].startswith(first)
+
+
+def test_an_access_log_inside_syslog_is_read_as_one(tmp_path):
+    """The payload's fields are its own, the time is the envelope's, and its year and zone are what the envelope lacks."""
+    (tmp_path / "s.log").write_text("".join(f"Nov 23 10:00:0{k} web1 nginx: {access(1)[0]}\n" for k in range(5)))
+    entry = read(tmp_path, tmp_path / "s.log")["inputs"][0]
+    assert entry["format"].startswith("syslog-rfc3164 / http-combined")
+    (row, *_) = rows(tmp_path, "SELECT client, service, host, http_status FROM log")
+    assert row["client"].startswith("10.0.0.")
+    assert (row["service"], row["host"]) == ("nginx", "web1")
+
+
+def test_csv_with_a_header_is_read_by_its_names(tmp_path):
+    """An export with a header line is a log: quoted commas stay in their field, the header is no record."""
+    (tmp_path / "a.csv").write_text('time,level,message,region\n2026-01-01T10:00:00Z,ERROR,"boom, again",eu\n2026-01-01T10:00:01Z,INFO,ok,us\n')
+    entry = read(tmp_path, tmp_path / "a.csv")["inputs"][0]
+    assert (entry["format"], entry["parsed"], entry["continuation"]) == ("csv", 2, 1)
+    assert rows(tmp_path, "SELECT message, region FROM log WHERE level = 'ERROR'") == [{"message": "boom, again", "region": "eu"}]

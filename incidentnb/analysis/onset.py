@@ -127,7 +127,7 @@ def _spike(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], first: dic
         sentence += f" There are {len(numbers['spikes'])} spikes; the largest began at {at(largest['onset'].at, began.at)}."
     excess, failing, total = (sum(getattr(r, name) for r in found.rises) for name in ("excess", "failing", "total"))
     why = (f"{failing:,.0f} of {total:,.0f} {unit_name} failed in it, {excess:,.0f} more than "
-           f"the quiet rate of {percent(found.p0)} lets one expect; {found.p_value:.1%} of quiet series look like this")
+           f"the quiet rate of {percent(found.p0)} lets one expect; {percent(found.p_value)} of quiet series look like this")
     return Finding("onset", "spike", sentence, why, numbers, frame, query, digest, tuple(notes))
 
 
@@ -145,7 +145,7 @@ def _quiet(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], unit_name:
     if found.strongest is None or found.strongest.excess < 10:
         why = "no stretch has 10 failures more than the quiet rest lets one expect"
     elif found.p_value >= 0.05:
-        why = f"{found.p_value:.0%} of quiet series with this spread look at least as raised"
+        why = f"{percent(found.p_value)} of quiet series with this spread look at least as raised"
     else:
         why = f"the highest stretch is {found.strongest.ratio:.1f} times the baseline: less than twice"
     return Finding("onset", "no spike", sentence, why, numbers, frame, query, digest, tuple(notes))

@@ -48,7 +48,8 @@ def suspects(changes: Sequence[Change], onset: Finding | Interval, scope: Findin
     scored = [(_score(change, began, subset), change) for change in changes]
     _lift_commits(scored, began)
     ranked = sorted((s for s in scored if s[0]["score"] >= LEAST_SCORE), key=lambda s: (-s[0]["score"], began.at - s[1].at))
-    rest = sorted((s for s in scored if s[0]["score"] < LEAST_SCORE), key=lambda s: abs((began.at - s[1].at).total_seconds()))
+    rest = sorted((s for s in scored if s[0]["score"] < LEAST_SCORE),
+                  key=lambda s: (s[1].at > began.latest, abs((began.at - s[1].at).total_seconds())))  # those after the onset stand last
     entries = [_entry(c, i + 1, facts["reasons"]) for i, (facts, c) in enumerate(ranked)]
     entries = (entries + [_entry(c, None, facts["reasons"]) for facts, c in rest])[:SHOWN]
     notes = () if len(changes) <= SHOWN else (f"{len(changes) - SHOWN:,} further changes are not listed.",)

@@ -63,7 +63,7 @@ def choose(text: str, formats: Mapping[str, Format], *, base: Plan, wanted: str 
         InputError: the format asked for is not known, or no format reads any line.
     """
     lines = [line for line in text.split("\n")[:SAMPLE_LINES * 3] if line.strip()][:SAMPLE_LINES]
-    base = replace(base, day_first=_day_first(lines))
+    base = replace(base, day_first=_day_first(lines), short_order=_short_order(lines))
     if wanted:
         return _asked_for(wanted, formats, base, lines)
     layers, inner, why = _detect(lines, formats, base, 0)
@@ -225,6 +225,18 @@ def _day_first(lines: list[str]) -> bool | None:
         if (found := pattern.search(line[:200])) and (int(found[1]) > 12) != (int(found[2]) > 12):
             return int(found[1]) > 12
     return None
+
+
+def _short_order(lines: list[str]) -> str:
+    """The order of year, month and day in ``17/06/09``: the one in which most stamps of the sample are dates of the last 20 years."""
+    pattern, now, found = re.compile(r"(?<!\d)(\d{2})/(\d{2})/(\d{2})[ T]\d{2}:\d{2}"), datetime.now(UTC).year % 100, []
+    for line in lines:
+        if (stamp := pattern.search(line[:200])):
+            found.append(tuple(map(int, stamp.groups())))
+    def fits(order: str) -> int:
+        dates = [dict(zip(order, triple, strict=True)) for triple in found]
+        return sum(1 <= d["m"] <= 12 and 1 <= d["d"] <= 31 and 0 <= (now - d["y"]) % 100 <= 20 for d in dates)
+    return max(("ymd", "dmy", "mdy"), key=fits)
 
 
 def year_of(lines: list[str], modified: float | None, now: datetime) -> tuple[int, str]:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from incidentnb.evidence import bulk
 from incidentnb.evidence.fields import Tally, assemble, column_of, times_of
 from incidentnb.evidence.formats import Format, Origin
-from incidentnb.evidence.matching import match
+from incidentnb.evidence.matching import HEADER, match
 from incidentnb.evidence.stamps import Clock
 
 MOST_JOINED = 300  # lines of one record that are kept with it; the rest is counted
@@ -43,6 +43,7 @@ class Plan:
     zone: tzinfo = UTC
     year: int | None = None
     day_first: bool | None = None
+    short_order: str = "ymd"
     latest: int = 0
 
     @property
@@ -80,7 +81,8 @@ class Parser:
                 from incidentnb import times
 
                 zone = times.zone(fmt.zone)
-            self.clocks[fmt.name] = Clock(zone=zone, year=plan.year, day_first=plan.day_first, latest=plan.latest)
+            self.clocks[fmt.name] = Clock(zone=zone, year=plan.year, day_first=plan.day_first, short_order=plan.short_order,
+                                          latest=plan.latest)
         return self.clocks[fmt.name]
 
     def starts_record(self, line: str) -> bool:
@@ -266,7 +268,7 @@ class Parser:
                 continue
             line = lines[i]
             dated = given is not None and given[i] is not None
-            if not line.strip() or (comments and line.startswith(comments)):
+            if not line.strip() or (comments and line.startswith(comments)) or reasons.get(i) == HEADER:
                 self._count("continuation")
                 if previous >= 0 and joined.get(previous):
                     joined[previous].append(line)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+
 from incidentnb.evidence.formats import Format
 from incidentnb.evidence.objects import expand, flatten, read_json, read_logfmt, recognises, transposed
+
+HEADER = "\0header"  # the "reason" of a line that names the columns: it is no record, and nothing is wrong with it
 
 
 def match(fmt: Format, lines: list[str], names: list[str]) -> tuple[dict, list[int], dict[int, str]]:
@@ -43,17 +47,24 @@ def match(fmt: Format, lines: list[str], names: list[str]) -> tuple[dict, list[i
 def _columns(fmt: Format, lines: list[str], header: list[str]) -> tuple[dict, list[int], dict[int, str]]:
     groups: list[tuple[list[str], list[list[str]]]] = []
     matched, bad = [], {}
+
+    def split(text: str) -> list[str]:
+        if fmt.separator == "," and '"' in text:
+            return next(csv.reader([text]))
+        return text.split(fmt.separator)
+
     for i, line in enumerate(lines):
         if found := fmt.header_regex.match(line):
             named = found["names"]
-            header[:] = _unique([n for n in (named.split(fmt.separator) if fmt.separator in named else named.split()) if n])
+            header[:] = _unique([n for n in (split(named) if fmt.separator in named else named.split()) if n])
+            bad[i] = HEADER
             continue
         if not line or (fmt.comment and line.startswith(fmt.comment)):
             continue
         if not header:
             bad[i] = "no header before it that names its columns"
             continue
-        row = line.split(fmt.separator)
+        row = split(line)
         if len(row) != len(header):
             bad[i] = f"{len(row)} fields where the header names {len(header)}"
             continue

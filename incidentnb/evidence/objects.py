@@ -26,7 +26,9 @@ def read_json(line: str):
         return ""
     try:
         value = orjson.loads(line)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as error:
+        if "depth limit" in str(error) or "recursion" in str(error):
+            return "JSON nested too deeply"
         try:
             value = json.loads(line, parse_constant=lambda name: None, parse_int=lambda digits: int(digits) if len(digits) < 20 else digits)
         except RecursionError:

@@ -43,7 +43,7 @@ LAYOUTS: dict[str, str] = {
     "rfc2822": rf"{_DAY}\s+(?P<d>\d{{1,2}})\s+{_MON}\s+(?P<Y>\d{{4}})\s+{_HMS}(?:\s*{_OFF})?",
     "java": rf"{_MON}\s+(?P<d>\d{{1,2}}),?\s+(?P<Y>\d{{4}}),?\s+(?:at\s+)?{_HMS}(?:[\s\u202f]*(?P<ap>[AaPp][Mm]))?(?:\s*{_OFF})?",
     "glog": r"(?P<m>\d{2})(?P<d>\d{2})\s+(?P<H>\d{2}):(?P<M>\d{2}):(?P<S>\d{2})(?:\.(?P<f>\d{1,9}))?",
-    "yy/mm/dd": rf"(?P<y>\d{{2}})/(?P<m>\d{{2}})/(?P<d>\d{{2}})\s+{_HMS}",
+    "yy/mm/dd": rf"(?P<s1>\d{{2}})/(?P<s2>\d{{2}})/(?P<s3>\d{{2}})\s+{_HMS}",
     "yymmdd": r"(?P<y>\d{2})(?P<m>\d{2})(?P<d>\d{2})\s+(?P<H>\d{1,2}):?(?P<M>\d{2}):?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?",
     "d.m.y": rf"(?P<d>\d{{1,2}})\.(?P<m>\d{{1,2}})\.(?P<Y>\d{{4}}),?[ T]+{_HMS}(?:\s*{_OFF})?",
     "d/m or m/d": rf"(?P<a>\d{{1,2}})[/-](?P<b>\d{{1,2}})[/-](?P<Y>\d{{4}}),?[ T-]+{_HMS}(?:\s*(?P<ap>[AaPp][Mm]))?(?:\s*{_OFF})?",
@@ -85,6 +85,7 @@ class Clock:
         zone: for stamps without an offset.
         year: for stamps without a year: the year of the first one; it goes up when December turns to January.
         day_first: order of ``03/04/2026``; ``None`` until the file has shown it (then: month first, and it says so).
+        short_order: order of ``17/06/09``: ``ymd``, ``dmy`` or ``mdy``.
         latest: microseconds; a later record's clock was wrong.
         offsets: offset as written (``naive`` where none) → how often it was seen.
         used: layout → how often.
@@ -93,6 +94,7 @@ class Clock:
     zone: tzinfo = UTC
     year: int | None = None
     day_first: bool | None = None
+    short_order: str = "ymd"
     latest: int = 0
     offsets: Counter = field(default_factory=Counter)
     used: Counter = field(default_factory=Counter)
@@ -238,6 +240,8 @@ class Clock:
 
     def _fields(self, name: str, found: re.Match[str]) -> tuple[int, str] | None:
         part = found.groupdict()
+        if "s1" in part:
+            part |= {k: part[f"s{i}"] for i, k in enumerate(self.short_order, 1)}
         if "a" in part:
             a, b = int(part["a"]), int(part["b"])
             day_first = a > 12 if self.day_first is None and (a > 12 or b > 12) else bool(self.day_first)

@@ -285,7 +285,7 @@ def _row_words(ax: Axes, y: float, words: str, colour: str) -> None:
 
 
 def changes_figure(changes: Sequence[Mapping[str, Any]], onset: Interval, ax: Axes | None = None) -> Axes:
-    """Each change on its own row in the order of its rank, at its time, with the onset drawn in.
+    """Each change on its own row in the order of its rank ("–" for none), at its time, with the onset drawn in.
 
     Args:
         changes: ``at`` (UTC), ``kind``, ``summary``, ``version``, ``service``, ranked.
@@ -294,8 +294,8 @@ def changes_figure(changes: Sequence[Mapping[str, Any]], onset: Interval, ax: Ax
     """
     import pandas as pd
 
-    rows = [{"at": c["at"], "what": f"{c.get('rank') or n}.  {change_name(c)}", "kind": str(c.get("kind") or "change")}
-            for n, c in enumerate(changes, 1)]
+    rows = [{"at": c["at"], "what": f"{c['rank']}.  {change_name(c)}" if c.get("rank") else f"–  {change_name(c)}",
+             "kind": str(c.get("kind") or "change")} for c in changes]
     return timeline_figure(pd.DataFrame(rows), ax, onset=onset)
 
 
