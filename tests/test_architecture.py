@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "incidentnb"
-GROUND = {"exceptions", "places", "times", "sinks", "findings"}
+GROUND = {"exceptions", "places", "times", "sinks", "findings", "atomic"}
 MAY_IMPORT = {
     **dict.fromkeys(GROUND, GROUND),
     "evidence": GROUND,

@@ -11,8 +11,8 @@ import pytest
 
 from incidentnb import places
 from incidentnb.evidence import detect, formats
-from incidentnb.evidence.lines import Plan
 from incidentnb.evidence.openings import may_begin, openings, shapes
+from incidentnb.evidence.plan import Plan
 
 KNOWN = formats.load()
 BASE = Plan((), (), zone=UTC, year=2026, latest=4_102_444_800_000_000)

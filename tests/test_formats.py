@@ -6,7 +6,8 @@ import pytest
 
 from incidentnb import places
 from incidentnb.evidence import detect, formats, prove
-from incidentnb.evidence.lines import Parser, Plan
+from incidentnb.evidence.lines import Parser
+from incidentnb.evidence.plan import Plan
 from incidentnb.exceptions import InputError
 
 FILES = sorted(places.formats().glob("*.toml"))

@@ -10,7 +10,8 @@ from conftest import SHARED
 
 from incidentnb.evidence import detect, formats, reader
 from incidentnb.evidence.files import blocks, open_source
-from incidentnb.evidence.lines import Parser, Plan
+from incidentnb.evidence.lines import Parser
+from incidentnb.evidence.plan import Plan
 
 FOLDER = SHARED / "data" / "logformats"
 TRUTH = {e["file"]: e for e in json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))} if FOLDER.is_dir() else {}

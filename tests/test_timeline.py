@@ -130,7 +130,7 @@ def test_what_the_record_keeps_is_told(tmp_path):
 def test_no_path_of_a_machine_is_told():
     """A change is borne by its file, told by its last two parts, and not by a path that leads through somebody's home."""
     row = timeline([], pd.DataFrame([{"at": minute(1), "kind": "deploy", "id": "d", "version": "1.2", "service": "api",
-                                      "summary": "api 1.2 to production", "source": "/home/jane/work/feeds/deploys.jsonl:7"}])).iloc[0]
+                                      "summary": "api 1.2 to production", "source": "/home/jane/feeds/deploys.jsonl:7"}])).iloc[0]
     assert row["evidence"] == "feeds/deploys.jsonl:7" and row["what"] == "Deploy api 1.2 to production"
 
 

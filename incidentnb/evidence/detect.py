@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 
 from incidentnb.evidence.formats import Format
-from incidentnb.evidence.lines import Parser, Plan, dated
+from incidentnb.evidence.lines import Parser, dated
 from incidentnb.evidence.matching import match
 from incidentnb.evidence.objects import flatten, has_value, read_json, read_logfmt, recognises
 from incidentnb.evidence.openings import may_begin, shapes
+from incidentnb.evidence.plan import Plan
 from incidentnb.evidence.stamps import layout
 from incidentnb.exceptions import InputError
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, tzinfo
+from datetime import UTC
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from incidentnb.evidence import bulk
 from incidentnb.evidence.fields import Tally, assemble, column_of, times_of
 from incidentnb.evidence.formats import Format, Origin
 from incidentnb.evidence.matching import HEADER, match
+from incidentnb.evidence.plan import Plan
 from incidentnb.evidence.stamps import Clock
 
 MOST_JOINED = 300  # lines of one record that are kept with it; the rest is counted
@@ -25,30 +26,6 @@ TRACE = re.compile(r"[ \t]+\S|Caused by:|Traceback \(most recent|\s*\.\.\. \d+ (
                    r"[\w.$]*(?:Exception|Error)\b[:\s]|\)$|\}$|\]$|\"\}\s*$")
 _INDENTED = re.compile(r"\t| {4,}\S|[ \t]+(?:at |File \"|\.\.\. \d+ |\d+: |\|)|Caused by:|Traceback \(most recent|#\d+ ")
 Reject = tuple[int, str, str]  # line, reason, text
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How one file is read. Can be sent to another process.
-
-    Attributes:
-        layers: envelopes, the outermost first.
-        formats: of the payload, the main one first; a line is read by the first that it matches.
-        zone: for stamps without an offset; ``year``: for stamps without a year; ``day_first``: order of day and month.
-        latest: µs; no record can be later.
-    """
-
-    layers: tuple[Format, ...]
-    formats: tuple[Format, ...]
-    zone: tzinfo = UTC
-    year: int | None = None
-    day_first: bool | None = None
-    short_order: str = "ymd"
-    latest: int = 0
-
-    @property
-    def multiline(self) -> bool:
-        return not self.layers and any(f.multiline for f in self.formats)
 
 
 @dataclass

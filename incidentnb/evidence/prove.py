@@ -9,7 +9,8 @@ from typing import Any
 
 from incidentnb import times
 from incidentnb.evidence.formats import Format
-from incidentnb.evidence.lines import Parser, Plan
+from incidentnb.evidence.lines import Parser
+from incidentnb.evidence.plan import Plan
 from incidentnb.exceptions import InputError
 
 _LATEST = 4102444800_000_000  # 2100

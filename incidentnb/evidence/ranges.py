@@ -7,8 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from incidentnb.evidence.files import Source, blocks
-from incidentnb.evidence.lines import Parser, Plan
+from incidentnb.evidence.lines import Parser
 from incidentnb.evidence.outcome import Outcome, Parts
+from incidentnb.evidence.plan import Plan
 
 RANGE = 24 << 20
 

@@ -17,13 +17,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from incidentnb import times
+from incidentnb import atomic, times
 from incidentnb.evidence import detect
 from incidentnb.evidence import formats as formats_room
 from incidentnb.evidence.documents import Document, unfold
 from incidentnb.evidence.files import Source, blocks, expand, open_source
-from incidentnb.evidence.lines import Parser, Plan
+from incidentnb.evidence.lines import Parser
 from incidentnb.evidence.outcome import Outcome, Parts
+from incidentnb.evidence.plan import Plan
 from incidentnb.evidence.ranges import cut_at, read_range
 from incidentnb.evidence.repeats import Repeats
 from incidentnb.evidence.table import MANIFEST, SCHEMA
@@ -85,8 +86,8 @@ def read(paths: list[str | Path], folder: Path, *, format: str | None = None, zo
     inputs[0]["warnings"] = problems + inputs[0]["warnings"]
     body = json.dumps([[e["sha256"], e["format"], e["zone"], e["parsed"]] for e in inputs])
     manifest = {"schema": SCHEMA, "digest": hashlib.sha256(body.encode()).hexdigest()[:16], "inputs": inputs}
-    _write(folder / REJECTS, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rejects))
-    _write(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    atomic.write(folder / REJECTS, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rejects))
+    atomic.write(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     kept = {part for e in inputs for part in e["parts"]}
     for stale in folder.glob("*.parquet"):
         if stale.name not in kept:
@@ -294,13 +295,3 @@ def _iso(micros: int | None) -> str | None:
 
 def _lines(n: int) -> str:
     return "1 line is" if n == 1 else f"{n:,} lines are"
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    with scratch.open("w", encoding="utf-8", errors="surrogateescape") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    scratch.replace(path)

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from incidentnb import times
+from incidentnb import atomic, times
 from incidentnb.notebook.truth import CellState, RunRecord, cell_state, tell, titles
 
 if TYPE_CHECKING:
@@ -159,11 +159,7 @@ def publish(content: str, target: Path, work: Path) -> Path:
                 break
     finally:
         private.unlink(missing_ok=True)
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    atomic.sync(path.parent)
     return path
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from incidentnb import places, sinks
+from incidentnb import atomic, places, sinks
 from incidentnb.exceptions import InputError
 from incidentnb.publish import page as pages
 from incidentnb.publish import redaction
@@ -75,7 +74,7 @@ def export(run_notebook: Path | str, out: Path | str, *, to: str = "html", heade
     data = text.encode("utf-8", "replace")
     try:
         written = tuple(_write_pictures(out.parent / f"{out.stem}_files", files)) if to == "md" else ()
-        replace(out, data)
+        atomic.write(out, data)
     except OSError as problem:
         raise InputError(str(out), f"cannot be written: {problem.strerror or problem}", "name another place") from None
     if to == "md":
@@ -157,28 +156,9 @@ def redacted(value: Any, eyes: _Eyes, mime: str = "") -> Any:
     return value
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Put bytes in place of a file at once: a reader sees the old or the new, never half, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with temporary.open("wb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def _write_pictures(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     for name, data in files.items():
-        replace(folder / name, data)
+        atomic.write(folder / name, data)
     return [folder / name for name in files]
 
 

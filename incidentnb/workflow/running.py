@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from incidentnb import times
+from incidentnb import atomic, times
 from incidentnb.exceptions import InputError
 from incidentnb.record import incident as records
 from incidentnb.record import journal, lines, lock, milestones, statements
@@ -221,7 +221,7 @@ def refresh(folder: Path, *, progress: Progress | None = None) -> list[str]:
         if not there:
             raise
         return [f"the logs were not read again, the evidence is as it was: {problem}"]
-    _write(evidence / SEEN, json.dumps(seen, indent=1) + "\n")
+    atomic.write(evidence / SEEN, json.dumps(seen, indent=1) + "\n")
     return []
 
 
@@ -290,12 +290,6 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _write(path: Path, text: str) -> None:
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
 
 
 def laboratory(folder: Path | str, *, browser: bool = True) -> tuple[list[str], dict[str, str], str]:
