@@ -7,6 +7,7 @@ Two shortcuts, each with the very result of the line-by-line way (a test holds t
 from __future__ import annotations
 
 import re
+from functools import reduce
 
 import numpy as np
 import orjson
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from incidentnb.evidence.formats import Format
+from incidentnb.evidence.objects import has_value
 
 _FIELD = re.compile(r"\{([\w-]+)\}")
 
@@ -141,11 +143,21 @@ def objects(fmt: Format, text: str, schema: pa.Schema, count: int) -> dict[str, 
         if not (pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
             return None  # a date that the engine recognised in a key of no sample
         raw[name] = table[name].combine_chunks()
-    for required in fmt.requires:
-        keys = [k for k in (required, *required.split("|")) if k in raw]
-        if not keys or all(raw[k].null_count == count for k in keys) or (len(keys) == 1 and raw[keys[0]].null_count):
-            return None
-    for key, values in fmt.where.items():
-        if key not in raw or not pc.all(pc.fill_null(pc.is_in(pc.cast(raw[key], pa.string()), pa.array(values)), False)).as_py():
-            return None
-    return raw
+    return raw if _all_recognised(fmt, raw) else None
+
+
+def _all_recognised(fmt: Format, raw: dict[str, pa.Array]) -> bool:
+    """Whether every record surely has what the format requires (a key whose value is null is left to the line-by-line way)."""
+    if any(key not in raw or raw[key].null_count for key in fmt.needed):
+        return False
+    if any(key in raw and raw[key].null_count < len(raw[key]) for key in fmt.refused):
+        return False
+    for group in fmt.either:
+        there = [pc.is_valid(raw[key]) for key in group if key in raw]
+        if not there or not pc.all(reduce(pc.or_, there)).as_py():
+            return False
+    for test in fmt.where_tests:
+        key = test[0]
+        if key not in raw or raw[key].null_count or not all(has_value({key: value}, test) for value in raw[key].unique().to_pylist()):
+            return False
+    return True
