@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,8 +15,8 @@ from incidentnb.evidence.plan import Plan
 RANGE = 24 << 20
 
 
-def cut_at(path: Path, parser: Parser, multiline: bool) -> list[tuple[int, int, int]]:
-    """(first byte, byte after the last, number of the first line) of stretches that begin with a record."""
+def cut_at(path: Path, parser: Parser, multiline: bool) -> Iterator[tuple[int, int, int]]:
+    """(first byte, byte after the last, number of the first line) of stretches that begin with a record, as lines are counted."""
     size, cuts = path.stat().st_size, [0]
     with path.open("rb") as stream:
         for at in range(RANGE, size - RANGE // 2, RANGE):
@@ -27,18 +28,17 @@ def cut_at(path: Path, parser: Parser, multiline: bool) -> list[tuple[int, int, 
                     break
             if cuts[-1] < here < size:
                 cuts.append(here)
-        ends, out, number = [*cuts[1:], size], [], 1
+        ends, number = [*cuts[1:], size], 1
         for begin, end in zip(cuts, ends, strict=True):
-            out.append((begin, end, number))
+            yield begin, end, number
             if end == size:
-                break
+                return
             stream.seek(begin)
             left = end - begin
             while left:
                 data = stream.read(min(left, 4 << 20))
                 number += data.count(b"\n")
                 left -= len(data)
-    return out
 
 
 class Stretch:

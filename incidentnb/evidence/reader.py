@@ -25,7 +25,7 @@ from incidentnb.evidence.files import Source, blocks, expand, open_source
 from incidentnb.evidence.lines import Parser
 from incidentnb.evidence.outcome import Outcome, Parts
 from incidentnb.evidence.plan import Plan
-from incidentnb.evidence.ranges import cut_at, read_range
+from incidentnb.evidence.ranges import RANGE, cut_at, read_range
 from incidentnb.evidence.repeats import Repeats
 from incidentnb.evidence.table import MANIFEST, SCHEMA
 from incidentnb.exceptions import InputError
@@ -165,7 +165,7 @@ class _Job:
             return self._document(source, choice, how, document, ticker)
         if self._may_split(source, choice.plan):
             stream.close()
-            return self._incut_at(source, choice, how, ticker)
+            return self._in_stretches(source, choice, how, ticker)
         parser = Parser(choice.plan)
         if choice.plan.multiline or choice.plan.layers:
             cut[0] = parser.starts_record if not choice.plan.layers else lambda line: True
@@ -206,20 +206,21 @@ class _Job:
             probe.block(stream.read(64 << 10).rpartition(b"\n")[0].decode("utf-8", "replace"), 1)
         return not any(clock.yearless for clock in probe.clocks.values())
 
-    def _incut_at(self, source: Source, choice: detect.Choice, how: str, ticker: _Ticker) -> tuple[dict[str, Any], list[dict]]:
+    def _in_stretches(self, source: Source, choice: detect.Choice, how: str, ticker: _Ticker) -> tuple[dict[str, Any], list[dict]]:
         digest: list[str] = []
         thread = threading.Thread(target=lambda: digest.append(_digest(self.path)))
         thread.start()
-        ranges = cut_at(Path(self.path), Parser(choice.plan), choice.plan.multiline)
         results: dict[int, tuple[Outcome, Source]] = {}
-        workers = max(1, min(len(ranges), os.cpu_count() or 1, 8))
+        workers = max(1, min((source.size or 0) // RANGE, os.cpu_count() or 1, 8))
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            jobs = {pool.submit(read_range, self.path, begin, end, line, choice.plan, self.folder, f"{self.prefix}-{i:04d}", self.source): i
-                    for i, (begin, end, line) in enumerate(ranges)}
+            jobs = {}
+            for i, (begin, end, line) in enumerate(cut_at(Path(self.path), Parser(choice.plan), choice.plan.multiline)):
+                job = pool.submit(read_range, self.path, begin, end, line, choice.plan, self.folder, f"{self.prefix}-{i:04d}", self.source)
+                jobs[job] = i, end - begin
             for job in as_completed(jobs):
-                i = jobs[job]
+                i, size = jobs[job]
                 results[i] = job.result()
-                ticker.add(ranges[i][1] - ranges[i][0], results[i][0].counts["lines"])
+                ticker.add(size, results[i][0].counts["lines"])
         thread.join()
         whole = Outcome()
         for i in sorted(results):
