@@ -166,7 +166,7 @@ def np_min(failing: np.ndarray, mu: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _rounds(leaves: Leaves) -> int:
-    return int(max(19, min(99, 4_000_000 // max(1, len(leaves.total) * len(leaves.columns) ** 2))))
+    return int(max(39, min(99, 4_000_000 // max(1, len(leaves.total) * len(leaves.columns) ** 2))))
 
 
 def _stands_out(leaves: Leaves, failing: np.ndarray, mu: np.ndarray, subset: Subset) -> bool:
