@@ -250,9 +250,9 @@ def year_of(lines: list[str], modified: float | None, now: datetime) -> tuple[in
         for line in lines:
             for m in re.finditer(r"(\d{1,2})[/ -]([A-Z][a-z]{2})[/ -](\d{4})[: T]", line[:600]):
                 if (m[2], int(m[1])) == wanted and 1995 <= int(m[3]) <= now.year + 1:
-                    return int(m[3]), "from a full date inside the messages"
+                    return int(m[3]), "told by a full date inside the messages"
     stamp = datetime.fromtimestamp(modified, UTC) if modified is not None else now
-    how = "from the file's last change" if modified is not None else "the current year"
+    how = "assumed, from the file's last change" if modified is not None else "assumed, the current one"
     if wanted is None:
         return stamp.year, how
     from incidentnb.evidence.stamps import MONTHS

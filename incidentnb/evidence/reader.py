@@ -244,7 +244,7 @@ class _Job:
         by_format = next((f.name for f in (*plan.layers, *plan.formats) if f.zone), "")
         zone, zone_source = detect.zone_words(outcome.offsets, plan.zone, self.zone_given, by_format)
         if outcome.yearless:
-            zone_source += f"; year {plan.year} " + ("given with --year" if self.year_given else f"assumed, {year_how}")
+            zone_source += f"; year {plan.year} " + ("given with --year" if self.year_given else year_how)
         if outcome.used.get("d/m or m/d"):
             shown = "as the file shows" if plan.day_first is not None else "assumed, no day is above 12"
             zone_source += f"; {'day' if plan.day_first else 'month'} first, {shown}"

@@ -197,31 +197,38 @@ def _read(answer: Mapping[str, Any], paint: Paint) -> list[str]:
 
 
 def formats_page(answer: Mapping[str, Any], *, color: bool = False, width: int = 120) -> str:
-    """One line a file: its format, lines = parsed + continuation + rejected, first and last time, zone and how it is known.
+    """A row a file: its format, lines = parsed + continuation + rejected, first and last time, zone and how it is known.
+
+    Up to three files are told in lines of their own, with why the format was chosen.
 
     Args:
         answer: ``incidentnb/formats/1``.
         color: whether the terminal takes colour.
-        width: columns of the terminal; a table that does not fit becomes three lines a file.
+        width: columns of the terminal; a table that does not fit becomes lines of its own for each file.
     """
     paint, head, rows = _paint(color), ["file", "format", "lines", "parsed", "cont.", "rejected", "first", "last", "zone"], []
+    reasons: list[str] = []
     for entry in answer.get("inputs") or ():
         first, last = (_at(entry.get(key)) for key in ("first", "last"))
-        zone = " ".join(_safe(entry.get(key) or "", 60) for key in ("zone", "zone_source")).strip()
-        rows.append([_tail(_safe(entry.get("path")), 48), _safe(entry.get("format") or "unknown", 40),
+        zone = " ".join(_safe(entry.get(key) or "", 240) for key in ("zone", "zone_source")).strip()
+        rows.append([_tail(_safe(entry.get("path")), 48), _safe(entry.get("format") or "unknown", 120),
                      *(_n(entry.get(key)) for key in ("lines", "parsed", "continuation", "rejected")),
                      f"{first:%Y-%m-%d %H:%M:%S}Z" if first else "undated", f"{last:%Y-%m-%d %H:%M:%S}Z" if last else "", zone])
+        reasons.append(_safe(entry.get("choice") or "", 400))
     if not rows:
         return "Nothing was read.\n"
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    if sum(widths) + 2 * len(widths) <= width:
+    if (len(rows) > 3 or not any(reasons)) and sum(widths) + 2 * len(widths) <= width:
         lines = ["  ".join(cell.rjust(w) if 2 <= i <= 5 else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip()
                  for row in [head, *rows]]
         lines = [paint(lines[0], "soft"), *(paint(line, "unsure") if row[5] not in ("0", "") else line
                                             for line, row in zip(lines[1:], rows, strict=True))]
         return "\n".join(lines) + "\n"
-    blocks = [[paint(row[0], "strong"), f"  {row[1]} · {row[2]} lines = {row[3]} parsed + {row[4]} continuation + {row[5]} rejected",
-               f"  {row[6]}{' – ' + row[7] if row[7] else ''} · {row[8]}"] for row in rows]
+    blocks = []
+    for row, why in zip(rows, reasons, strict=True):
+        told = [f"{row[1]} · {row[2]} lines = {row[3]} parsed + {row[4]} continuation + {row[5]} rejected",
+                f"{row[6]}{' – ' + row[7] if row[7] else ''}{' · ' + row[8] if row[8] else ''}", *([why] if why and len(rows) <= 3 else [])]
+        blocks.append([paint(row[0], "strong"), *(f"  {part}" for line in told for part in _wrap(line, width - 2))])
     return "\n".join(line for block in blocks for line in block) + "\n"
 
 
