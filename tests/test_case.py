@@ -3,6 +3,7 @@
 import json
 import random
 import subprocess
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -238,3 +239,14 @@ def test_hostile_logs_break_no_section(shared, name, capsys):
     case.close()
     out = capsys.readouterr().out
     assert len(out.splitlines()) >= 9 and not set(out) & set("\x00\x1b\x07\r")
+
+
+def test_what_was_read_says_so_when_it_was_nothing_and_names_no_folders(tmp_path):
+    """Of an empty log the section says "no log lines read"; warnings name the file, not where it lies on somebody's machine."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "empty.log").touch()
+    with closing(Logs([str(tmp_path / "logs" / "empty.log")])) as case:
+        assert case.reading.sentence.startswith("No log lines read")
+    (tmp_path / "logs" / "odd.log").write_bytes(b"2026-03-01T00:00:00Z ERROR caf\xe9\n")
+    with closing(Logs([str(tmp_path / "logs" / "odd.log")])) as case:
+        assert case.reading.notes[0].startswith("odd.log:1:")

@@ -32,12 +32,15 @@ def reading(log: LogTable) -> Finding:
     files = "1 file" if len(inputs) == 1 else f"{len(inputs):,} files"
     sentence = (f"{files}, {count['lines']:,} lines = {count['parsed']:,} parsed + {count['continuation']:,} continuation + "
                 f"{count['rejected']:,} rejected.")
+    if not count["parsed"]:
+        sentence = f"No log lines read: {sentence}"
     frame = pd.DataFrame([{
         "file": str(entry.get("path", "")).rsplit("/", 1)[-1], "format": entry.get("format"), "lines": entry.get("lines"),
         "parsed": entry.get("parsed"), "continuation": entry.get("continuation"), "rejected": entry.get("rejected"),
         "first": _instant(entry.get("first")), "last": _instant(entry.get("last")),
         "zone": f"{entry.get('zone') or 'unknown'} ({entry.get('zone_source') or 'not told'})"} for entry in inputs])
-    notes = [f"{str(entry.get('path', '')).rsplit('/', 1)[-1]}: {warning}" for entry in inputs for warning in entry.get("warnings") or ()]
+    notes = [warning.replace(str(entry.get("path", "")), str(entry.get("path", "")).rsplit("/", 1)[-1])  # a page that is shared names no folders
+             for entry in inputs for warning in entry.get("warnings") or ()]
     if count["rejected"]:
         notes.append("Rejected lines are kept with file, line and reason in evidence/rejects.jsonl.")
     if log.as_of is not None:
