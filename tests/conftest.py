@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from record_samples import begun
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -14,6 +15,13 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("the real logs and labelled cases (../shared) are not on this machine")
     return SHARED
+
+
+@pytest.fixture
+def folder():
+    """A folder with an empty journal in it."""
+    with begun() as made:
+        yield Path(made)
 
 
 @pytest.hookimpl(wrapper=True)

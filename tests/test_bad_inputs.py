@@ -1,7 +1,6 @@
 """Hostile and broken files: each has the outcome that its manifest asks for, through the command line."""
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -58,7 +57,6 @@ def test_a_bomb_stays_small(shared, tmp_path):
                            str(shared / "bad/inputs/bomb_512MiB.log.gz")], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2, done.stderr
     assert int(done.stdout.split()[-1]) < 300
-    assert resource.RLIMIT_AS
 
 
 def test_broken_json_lines_are_named(shared, tmp_path):

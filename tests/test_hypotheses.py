@@ -1,14 +1,13 @@
 """The ledger: hypotheses that can lose, evidence that points at something, a root cause only where one is borne out."""
 
 import hashlib
-import tempfile
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from record_samples import begun
 
 from incidentnb.exceptions import InputError
 from incidentnb.findings import Finding
@@ -16,20 +15,6 @@ from incidentnb.record import hypotheses, journal, statements
 from incidentnb.record.hypotheses import add_evidence, propose, root_cause, set_verdict, why_not
 
 T0 = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
-
-
-@contextmanager
-def begun():
-    """A folder with an empty journal in it."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "journal.jsonl").touch()
-        yield folder
-
-
-@pytest.fixture
-def folder():
-    with begun() as made:
-        yield Path(made)
 
 
 def ledger(folder: Path):

@@ -8,35 +8,20 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from record_samples import begun
 
 from incidentnb.exceptions import InputError
 from incidentnb.record import journal, lines, lock
 from incidentnb.times import Interval
 
 T0 = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
-
-
-@contextmanager
-def begun():
-    """A folder with an empty journal in it."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "journal.jsonl").touch()
-        yield folder
-
-
-@pytest.fixture
-def folder():
-    with begun() as made:
-        yield Path(made)
 TEXT = st.text(st.characters(min_codepoint=0, max_codepoint=0x10FFFF), max_size=40)
 PLAIN = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
                      lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=8)

@@ -1,14 +1,12 @@
 """Milestones with their provenance, and the times between them: differences, never below zero, never invented."""
 
-import tempfile
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from record_samples import begun
 
 from incidentnb.exceptions import InputError
 from incidentnb.findings import Finding
@@ -17,20 +15,6 @@ from incidentnb.record.milestones import NAMES, metrics, set_milestone
 from incidentnb.times import Interval
 
 T0 = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
-
-
-@contextmanager
-def begun():
-    """A folder with an empty journal in it."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "journal.jsonl").touch()
-        yield folder
-
-
-@pytest.fixture
-def folder():
-    with begun() as made:
-        yield Path(made)
 
 
 def known(folder):

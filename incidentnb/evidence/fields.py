@@ -43,7 +43,6 @@ class Tally:
     disorder: int = 0  # records older than the one before them
     implausible: int = 0
     implausible_at: int = 0  # line of the first
-    undated: int = 0
     dropped_fields: set[str] = field(default_factory=set)
     memo: dict = field(default_factory=dict)
 
@@ -302,7 +301,6 @@ def _plausible_times(micros: pa.Array, lines: pa.Array, clock: Clock, tally: Tal
 
 def _note_times(micros: pa.Array, lines: pa.ChunkedArray, tally: Tally) -> None:
     there = pc.is_valid(micros)
-    tally.undated += micros.null_count
     dated, lines = micros.drop_null(), lines.filter(there)
     if not len(dated):
         return

@@ -329,11 +329,3 @@ def _spell_minutes(minutes: int) -> str:
 
 def _spell_offset(text: str) -> str:
     return _spell_minutes(offset_minutes(text) or 0)
-
-
-def leading(text: str) -> tuple[str, int] | None:
-    """The stamp at the beginning of a text and where it ends, whatever its layout; ``None`` where there is none."""
-    for name in LAYOUTS:
-        if found := layout(name).match(text):
-            return found[0], found.end()
-    return None
