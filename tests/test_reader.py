@@ -231,3 +231,13 @@ def test_csv_with_a_header_is_read_by_its_names(tmp_path):
     entry = read(tmp_path, tmp_path / "a.csv")["inputs"][0]
     assert (entry["format"], entry["parsed"], entry["continuation"]) == ("csv", 2, 1)
     assert rows(tmp_path, "SELECT message, region FROM log WHERE level = 'ERROR'") == [{"message": "boom, again", "region": "eu"}]
+
+
+def test_hostile_field_names_are_columns_all_the_same(tmp_path):
+    """A key may be empty, a quote, SQL or a control character: its values can be asked for, and nothing is run."""
+    keys = ["", " ", '"', "'; DROP TABLE log; --", "a\"b", "\u0000", "\n", "ключ", "x" * 199]
+    record = {"time": "2026-11-23T10:00:00Z", "level": "ERROR", "msg": "m", **{k: f"v{i}" for i, k in enumerate(keys)}}
+    (tmp_path / "a.jsonl").write_text((json.dumps(record) + "\n") * 3)
+    assert read(tmp_path, tmp_path / "a.jsonl")["inputs"][0]["parsed"] == 3
+    (row, *_) = rows(tmp_path)
+    assert {f"v{i}" for i in range(len(keys))} <= set(row.values())

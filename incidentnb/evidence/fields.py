@@ -64,7 +64,7 @@ def assemble(fmt: Format, raw: dict[str, Sequence], lines: Sequence[int], clock:
     """
     n = len(lines)
     gone = pa.array(["", *fmt.missing])
-    if fmt.pairs in raw:
+    if fmt.pairs and fmt.pairs in raw:
         raw = {**_pairs_of(values_of(raw[fmt.pairs])), **{k: v for k, v in raw.items() if k != fmt.pairs}}
     raw = {k: column_of(values, gone) for k, values in raw.items()}
     micros, stamps = times_of(fmt, raw, n, clock)
@@ -278,7 +278,7 @@ def _extras(columns: dict[str, pa.Array], extras: dict, tally: Tally) -> None:
         if column.null_count == n:
             continue
         own = name
-        if own.lower() in COLUMNS:
+        if own.lower() in COLUMNS or not own.strip():
             own = f"fields.{name}"
         while own.lower() in lower:
             own += "_"
