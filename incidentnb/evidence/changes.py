@@ -9,12 +9,14 @@ import email.utils
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incidentnb import times
+from incidentnb.evidence import runs, validity
+from incidentnb.evidence.certificates import is_certificate
 from incidentnb.evidence.events import unwrap
 from incidentnb.evidence.feeds import records
 from incidentnb.evidence.git import Commit, Tag, read_git
@@ -35,7 +37,9 @@ KINDS = ("commit", "deploy", "flag", "config", "certificate", "job", "external")
 # what a field of a record may be called, best first; letters and digits only, nested names joined by a dot
 _NAMES = {name: tuple(aliases.split()) for name, aliases in {
     "time": """time at timestamp ts deployedat finishedat completedat effectiveat occurredat when eventtime datetime date
-        publishedat mergedat createdat startedat starttime created updatedat""",
+        publishedat mergedat createdat startedat starttime begin created updatedat""",
+    "began": "startedat starttime startdate started begin scheduledfor",
+    "ended": "finishedat completedat endedat endtime enddate ended end resolvedat scheduleduntil",
     "kind": "kind type eventtype changetype category action event task",
     "id": """id changeid deployid deploymentid releaseid eventid number ticket key sha headsha commit commitsha revision build
         buildid flag flagkey""",
@@ -43,7 +47,7 @@ _NAMES = {name: tuple(aliases.split()) for name, aliases in {
     "service": "service servicename app application component name project repo repository service.name repository.name system",
     "author": """author user username actor by deployer deployedby createdby triggeredby owner committer author.name user.name
         user.username user.login actor.login actor.name creator.login creator.name creator member.email email""",
-    "summary": "summary message title displaytitle description subject text comment note body change",
+    "summary": "summary message title displaytitle description subject externaldesc text comment note body change",
     "environment": "environment env stage environment.name environment.id",
     "sha": "sha headsha commit commitsha gitsha gitcommit revision",
 }.items()}
@@ -55,7 +59,8 @@ class Change:
     """One change that might matter.
 
     Attributes:
-        at: when it took effect, aware UTC; for a commit its committer time.
+        at: when it took effect, aware UTC; for a commit when it came to the main line (its own committer time, or that of the merge
+            that brought it), for what lasted when it began, for the end of a certificate its ``not_after``.
         kind: one of ``KINDS``.
         id: its name in its own system; the first 12 digits of a commit.
         summary: what it says of itself, as written.
@@ -63,9 +68,11 @@ class Change:
         source: where it was read: ``file:line``, or the checkout as it was named.
         files: paths that a commit touched, at most 200.
         details: everything else known. Always where it applies: ``before_window`` true for the most recent change before
-            ``since``; ``rollback`` true; ``environment``; of a record ``sha``, ``kind`` as written and its other fields; of a
-            commit ``sha``, ``parents``, ``merge``, ``authored_at``, ``committer``, ``tags``, ``branches``, ``files_total``,
-            ``body``, ``reverts``, ``repository``.
+            ``since``; ``rollback`` true; ``environment``; of a record ``sha``, ``kind`` as written and its other fields, ``ended_at``
+            of what lasted, ``earlier`` (how many runs of the same job came before); of a certificate ``not_before``, ``not_after``,
+            ``expires`` true where the change is its end, ``superseded`` true where another one of its names was valid then; of a
+            commit ``sha``, ``parents``, ``merge``, ``authored_at``, ``committed_at``, ``merged_by`` (the merge that brought it),
+            ``committer``, ``tags``, ``branches``, ``files_total``, ``body``, ``reverts``, ``repository``.
     """
 
     at: datetime
@@ -88,7 +95,8 @@ def read_changes(files: Iterable[str | Path], repos: Iterable[str | Path], *, si
     last change was 3 days ago" can be said.
 
     Args:
-        files: JSON lines, JSON arrays, CSV; CDEvents and CloudEvents among them; plain or gz.
+        files: JSON lines, JSON arrays, CSV; CDEvents, CloudEvents and incidents of status pages among them; plain or gz; certificates
+            (PEM, DER) and folders of them, of which each is a change at the end of its validity.
         repos: folders of git checkouts; a folder below the top stands for the commits that touch it.
         since, until: the span, both ends in it; ``None`` is open.
         zone: of times that carry none.
@@ -101,10 +109,18 @@ def read_changes(files: Iterable[str | Path], repos: Iterable[str | Path], *, si
     """
     found: list[Change] = []
     warnings: list[str] = []
+    fed: list[Change] = []
+    sizes: list[int] = []
     for path in files:
-        changes, problems = _read_file(path, zone)
-        found += _within(changes, since, until)
+        changes, problems = validity.of_folder(path) if is_certificate(path) else _read_file(path, zone)
+        fed += runs.seen(changes)
+        sizes.append(len(changes))
         warnings += problems
+    fed = validity.superseded(fed)
+    warnings += validity.told(fed, since, until)[:_MOST_WARNINGS]
+    for size in sizes:
+        found += _within(fed[:size], since, until)
+        fed = fed[size:]
     for repo in repos:
         commits, tags, problems = read_git(repo, since=since, until=until)
         found += [_of_commit(commit, str(repo)) for commit in commits] + [_of_tag(tag, str(repo)) for tag in tags]
@@ -136,12 +152,8 @@ def _within(changes: list[Change], since: datetime | None, until: datetime | Non
     earlier = [c for c in changes if since is not None and c.at < since]
     if earlier:
         last = max(earlier, key=lambda c: c.at)
-        yield _but(last, details={**last.details, "before_window": True})
+        yield replace(last, details={**last.details, "before_window": True})
     yield from (c for c in changes if (since is None or c.at >= since) and (until is None or c.at <= until))
-
-
-def _but(change: Change, **fields: Any) -> Change:
-    return Change(**{**{name: getattr(change, name) for name in Change.__dataclass_fields__}, **fields})
 
 
 def _read_file(path: str | Path, zone: tzinfo) -> tuple[list[Change], list[str]]:
@@ -151,12 +163,12 @@ def _read_file(path: str | Path, zone: tzinfo) -> tuple[list[Change], list[str]]
             problems.append(f"{path}:{number}: {record}")
             continue
         try:
-            change, zoned = _of_record(record, f"{path}:{number}", zone)
+            made, zoned = _of_record(record, f"{path}:{number}", zone)
         except InputError as problem:
             problems.append(f"{path}:{number}: {problem.what}")
             continue
         naive += not zoned
-        changes.append(change)
+        changes += made
     if not changes and problems:
         what = problems[0].removeprefix(f"{path}:")
         raise InputError(str(path), f"no change in it can be used; line {what}",
@@ -171,8 +183,8 @@ def _read_file(path: str | Path, zone: tzinfo) -> tuple[list[Change], list[str]]
     return changes, warnings
 
 
-def _of_record(record: Mapping[str, Any], source: str, zone: tzinfo) -> tuple[Change, bool]:
-    """The change of one record, and whether its time carried a zone."""
+def _of_record(record: Mapping[str, Any], source: str, zone: tzinfo) -> tuple[list[Change], bool]:
+    """The change of one record (of a certificate also its end), and whether its time carried a zone."""
     fields = dict(_flat(unwrap(record)))
     names = {re.sub(r"[^a-z0-9.]", "", name.lower().lstrip("@")): name for name in reversed(fields)}
     used: set[str] = set()
@@ -185,10 +197,20 @@ def _of_record(record: Mapping[str, Any], source: str, zone: tzinfo) -> tuple[Ch
                 return _text(value)
         return ""
 
-    at, zoned = _time(fields, names, used, zone)
-    written, service, version = take("kind"), take("service"), take("version")
-    sha = take("sha")
+    written = take("kind")
     kind = kind_of(written) or ("flag" if names.keys() & {"flag", "flagkey"} else None)
+    limits = validity.limits(names, kind)
+    valid = [_moment(fields, name, zone) for name in limits]
+    kind = "certificate" if valid[1] else kind
+    used.update(filter(None, limits))
+    try:
+        at, zoned = _time(fields, names, used, zone)
+    except InputError:
+        if valid[1] is None:
+            raise
+        at = zoned = None
+    service, version = take("service"), take("version")
+    sha = take("sha")
     if kind is None:
         kind = kind_of(Path(source.rpartition(":")[0]).name) or ("deploy" if version else "external")
     author, environment, given = take("author"), take("environment"), take("summary")
@@ -200,7 +222,14 @@ def _of_record(record: Mapping[str, Any], source: str, zone: tzinfo) -> tuple[Ch
     details |= {"rollback": True} if re.search(r"roll.?(ed.?)?back|revert", f"{written} {given}", re.IGNORECASE) else {}
     rest = {name: value for name, value in fields.items() if name not in used and name not in details}
     details |= dict(list(rest.items())[:_KEPT])
-    return Change(at, kind, identity, summary[:_LONG], service, version, author, source, details=details), zoned
+    began, ended = (next((m[0] for n in _NAMES[name] if (m := _moment(fields, names.get(n, ""), zone))), None) for name in ("began", "ended"))
+    if at and ended and ended >= (began or at):
+        at = began if began and at == ended else at  # what lasts begins to matter at its beginning
+        details |= {"ended_at": ended} if ended > at else {}
+    change = Change(at or valid[1][0], kind, identity, summary[:_LONG], service, version, author, source, details=details)
+    if kind == "certificate" and valid[1]:
+        return validity.expiry(change, valid[0] and valid[0][0], valid[1][0], at is not None), valid[1][1] if zoned is None else zoned
+    return [change], zoned
 
 
 def _time(fields: Mapping[str, Any], names: Mapping[str, str], used: set[str], zone: tzinfo) -> tuple[datetime, bool]:
@@ -217,10 +246,21 @@ def _time(fields: Mapping[str, Any], names: Mapping[str, str], used: set[str], z
         used.add(names[alias])
         return found
     for name, value in fields.items():  # no column is called a time: the first whose value has a date's form is one
-        if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value):
+        if isinstance(value, str) and name not in used and re.match(r"\d{4}-\d\d-\d\d", value):
             used.add(name)
             return _instant(value, zone)
     raise problem or InputError("", "has no time")
+
+
+def _moment(fields: Mapping[str, Any], name: str, zone: tzinfo) -> tuple[datetime, bool] | None:
+    """The instant of a field and whether it carried a zone; ``None`` where there is none or it cannot be read."""
+    value = fields.get(name)
+    if value in (None, "", True, False):
+        return None
+    try:
+        return _instant(validity.plain_date(value) if isinstance(value, str) else value, zone)
+    except InputError:
+        return None
 
 
 def _instant(value: Any, zone: tzinfo) -> tuple[datetime, bool]:
@@ -266,11 +306,12 @@ def _of_commit(commit: Commit, repo: str) -> Change:
     version = next((tag for tag in commit.tags if re.search(r"\d+\.\d+", tag)), "")
     reverts = re.search(r"This reverts commit ([0-9a-f]{7,64})", commit.body)
     details = {"sha": commit.sha, "parents": list(commit.parents), "merge": len(commit.parents) > 1, "authored_at": commit.authored,
-               "committer": commit.committer, "tags": list(commit.tags), "branches": list(commit.branches),
+               "committed_at": commit.committed, "committer": commit.committer, "tags": list(commit.tags), "branches": list(commit.branches),
                "files_total": commit.files_total, "body": commit.body, "repository": Path(repo).absolute().name}
     details |= {"reverts": reverts[1], "rollback": True} if reverts else {}
     details |= {"before_window": True} if commit.before else {}
-    return Change(commit.committed, "commit", commit.sha[:12], commit.subject, version=version, author=commit.author, source=repo,
+    details |= {"merged_by": commit.merge} if commit.merge else {}
+    return Change(commit.merged or commit.committed, "commit", commit.sha[:12], commit.subject, version=version, author=commit.author, source=repo,
                   files=commit.files, details=details)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 def unwrap(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """A CloudEvent (1.0, structured JSON) as its payload with the envelope's time, type and id; a CDEvent (0.1 to 0.4, alone or in
-    a CloudEvent) as its subject with its context's; any other record as it is."""
+    a CloudEvent) as its subject with its context's; an incident of a status page as trouble elsewhere that lasts; any other as it is."""
     if "specversion" in record:
         data = _payload(record)
         if isinstance(data, Mapping) and isinstance(data.get("context"), Mapping):
@@ -21,13 +21,25 @@ def unwrap(record: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(context, Mapping) and isinstance(subject, Mapping):
         return _cdevent(context, subject)
     if "specversion" not in record:
-        return record
+        return _of_page(record) if "incident_updates" in record and "name" in record else record
     payload = data if isinstance(data, Mapping) else {} if data is None else {"text": data}
     envelope = {"time": record.get("time"), "type": record.get("type"), "id": record.get("id"),
                 "event_source": record.get("source")}
     about = record.get("subject")
     named = {"service": about} if about and not {"service", "app", "name", "flag"} & payload.keys() else {}
     return {**payload, **named, **{name: value for name, value in envelope.items() if value is not None}}
+
+
+def _of_page(record: Mapping[str, Any]) -> dict[str, Any]:
+    """An incident or a maintenance of a status page (Statuspage's JSON, as many vendors serve it): who it is, from when until when."""
+    maintenance = record.get("scheduled_for") is not None
+    page, parts = record.get("page"), record.get("components")
+    parts = [str(part.get("name")) for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
+    found = {"time": record.get("scheduled_for") or record.get("started_at") or record.get("created_at"),
+             "ended_at": record.get("resolved_at") or (record.get("scheduled_until") if maintenance else None), "kind": "external",
+             "id": record.get("id"), "service": page.get("name") if isinstance(page, Mapping) else None, "summary": record.get("name"),
+             "status": record.get("status"), "impact": record.get("impact"), "components": ", ".join(parts[:20]) or None}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _payload(record: Mapping[str, Any]) -> Any:

@@ -14,7 +14,8 @@ from typing import Any
 from incidentnb.exceptions import InputError
 
 MOST_BYTES = 64 * 2**20
-_LISTS = ("items", "deployments", "events", "changes", "records", "releases", "results", "values", "data", "rows", "history")
+_LISTS = ("items", "deployments", "events", "changes", "records", "releases", "results", "values", "data", "rows", "history", "incidents",
+          "scheduled_maintenances", "certificates", "jobs")
 
 
 def records(path: str | Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
@@ -81,17 +82,19 @@ def _objects(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
 
 
 def _unwrapped(number: int, value: dict[str, Any], text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """One object: the list that it holds under a known name, each item with its own line; else the object itself."""
-    name = next((n for n in _LISTS if isinstance(value.get(n), list) and all(isinstance(v, dict) for v in value[n])), None)
-    if name is None:
+    """One object: the lists that it holds under known names, each item with its own line; else the object itself.
+
+    What a page says of itself (``page`` of a status page) goes to each of its items.
+    """
+    lists = [n for n in _LISTS if isinstance(value.get(n), list) and all(isinstance(v, dict) for v in value[n])]
+    page = {"page": value["page"]} if lists and isinstance(value.get("page"), dict) else {}
+    if not lists:
         yield number, value
-        return
-    key = text.find(json.dumps(name))
-    opening = text.find("[", key) if key >= 0 else -1
-    if opening >= 0:
-        yield from _array(text, opening)
-    else:
-        yield from ((number, item) for item in value[name])
+    for name in lists[:1] if not page else lists:
+        key = text.find(json.dumps(name))
+        opening = text.find("[", key) if key >= 0 else -1
+        items = _array(text, opening) if opening >= 0 else ((number, item) for item in value[name])
+        yield from ((line, {**page, **item} if isinstance(item, dict) else item) for line, item in items)
 
 
 def _load(line: str) -> Any:

@@ -12,10 +12,11 @@ import os
 import re
 import subprocess
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from incidentnb.evidence import merges
 from incidentnb.exceptions import InputError
 from incidentnb.sinks import terminal
 
@@ -45,6 +46,7 @@ class Commit:
         files: paths it touched, against its first parent, at most 200.
         files_total: how many it touched in all.
         before: it is older than the span asked for (only the most recent such one is given).
+        merge, merged: the merge that brought it to the main line, and when; empty and ``None`` for one that was made there.
     """
 
     sha: str
@@ -60,6 +62,8 @@ class Commit:
     files: tuple[str, ...]
     files_total: int
     before: bool = False
+    merge: str = ""
+    merged: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,8 @@ def read_git(folder: str | Path, *, since: datetime | None = None, until: dateti
     """The commits and annotated tags of a checkout in ``[since, until]`` by committer time, oldest first.
 
     Looked at are the current commit, its upstream, the remote's main branch, and all tags: what may have been deployed, and no
-    feature branch. A folder below the top of a checkout gives the commits that touch it. The most recent commit before
-    ``since`` comes too, marked ``before``.
+    feature branch. A folder below the top of a checkout gives the commits that touch it. The commits that a merge in the span brought
+    come with it, however old they are. The most recent commit before ``since`` comes too, marked ``before``.
 
     Returns:
         commits, tags, and warnings of one line each (empty history, shallow history, cut at 5,000 commits, git not there).
@@ -110,6 +114,7 @@ def read_git(folder: str | Path, *, since: datetime | None = None, until: dateti
             if _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", tip + "^{commit}")[0] == 0]
     if not tips:
         return [], [], [f"{where}: the repository has no commits yet"]
+    mainline = list(tips)
     tips.append("--tags")
     warnings = []
     if shallow == "true":
@@ -117,9 +122,11 @@ def read_git(folder: str | Path, *, since: datetime | None = None, until: dateti
     span = []
     if until is not None:
         span.append(f"--until={_stamp(until)}")
-    found, problems = _log(folder, where, [*([f"--since-as-filter={_stamp(since)}"] if since else []), *span], tips, paths)
+    after = [f"--since-as-filter={_stamp(since)}"] if since else []
+    found, problems = _log(folder, where, [*after, *span], tips, paths)
     warnings += problems
     found = [c for c in found if (since is None or c.committed >= since) and (until is None or c.committed <= until)]
+    found = _merged(folder, where, found, mainline, [*after, *span], paths)
     if since is not None:
         # not stopped by --since, and the log's order is not that of the clocks: the newest of some hundred is the last change
         older, _ = _log(folder, where, [f"--until={_stamp(since - timedelta(seconds=1))}", f"--max-count={_BEFORE}"], tips, paths,
@@ -128,6 +135,20 @@ def read_git(folder: str | Path, *, since: datetime | None = None, until: dateti
     tags = [t for t in _tags(folder) if (since is None or t.at >= since) and (until is None or t.at <= until)]
     found.reverse()  # within one second the order is that of the history
     return sorted(found, key=lambda c: c.committed), tags, warnings
+
+
+def _merged(folder: Path, where: str, found: list[Commit], tips: list[str], span: list[str], paths: list[str]) -> list[Commit]:
+    """The commits with the merge that brought each to the main line; those of a merge in the span come too, however old they are."""
+    owner, roots = merges.brought(lambda *arguments: _git(folder, *arguments), tips, span)
+    known = {commit.sha for commit in found}
+    if owner.keys() - known:
+        older, _ = _log(folder, where, [], [*tips, *(f"^{root}" for root in roots[:1])], paths)
+        found = [*found, *(c for c in older if c.sha in owner and c.sha not in known)]
+    pulls = {commit.sha for commit in found if merges.is_pull(commit.subject)}
+    owner = {sha: (merge, at) for sha, (merge, at) in owner.items() if merge not in pulls}
+    known &= {commit.sha for commit in found}
+    return [replace(c, merge=owner[c.sha][0], merged=owner[c.sha][1]) if c.sha in owner else c
+            for c in found if c.sha in known or c.sha in owner]
 
 
 def _stamp(moment: datetime) -> str:
