@@ -7,6 +7,8 @@ import re
 WILD = "<*>"
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
+_TOP = r"(?:com|net|org|edu|gov|mil|int|info|biz|local|internal|lan|io|co|us|eu|uk|de|fr|nl|ch|se|it|es|ca|au|br|in|cn|hk|jp|kr|ru)"
+_NUMBERED = r"\.?(?:[\w\-~@]+\.)*[\w\-~@]*\d[\w\-~@]*(?:\.[\w\-~@]+)*"  # a word with a digit in it; two dots in a row part words
 # alternatives of one regular expression, tried in order at each place; RE2 and Python read them alike
 VARIABLE = "|".join([
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",  # UUID
@@ -15,19 +17,25 @@ VARIABLE = "|".join([
     r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+\-]\d\d:?\d\d)?",  # instant
     rf"\b(?:{_DAY})?{_MONTH}\s+\d{{1,2}}(?:\s+\d\d:\d\d:\d\d)?(?:\s+\d{{4}})?\b",  # Mon Jul 3 10:00:00 2005
     r"\b(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F]{1,4}\b",  # IPv6
+    rf"\b(?:[\w\-]+\.)+{_TOP}(?:/[\d.]+)?:\d+\b",  # host:port, host/address:port
     r"(?:/[\w.\-+@%$:~]+){2,}/?",  # path
     r"\b[A-Za-z]:\\[^\s\"'<>|]+",  # Windows path
-    r"[+\-]?[\w.\-~@]*\d[\w.\-~@]*(?:[:/][\w.\-~@]*\d[\w.\-~@]*)*%?",  # a number, or a word with a digit: hosts, ids, versions, addresses
+    rf"[+\-<]?{_NUMBERED}(?:[:/]{_NUMBERED})*%?",  # a number, or a word with a digit: hosts, ids, versions, addresses
 ])
 LONGEST = 4096  # characters of a message that are looked at; what tells one message from another stands at its beginning
-_PATTERN = re.compile(VARIABLE)
+_PATTERN = re.compile(VARIABLE, re.ASCII)  # as RE2 reads \w and \d
+_METHOD = r"(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE)"
+_W = re.escape(WILD)
 _SECOND = [
-    (re.compile(r"\"[^\"]*\"|(?<![\w])'[^']*'(?!\w)"), f'"{WILD}"'),  # quoted
+    (re.compile(rf"\"({_METHOD}) [^\"]*\""), rf'"\1 {WILD}"'),  # a quoted request line: its method says what was asked
+    (re.compile(rf"\"(?!{_METHOD} {_W}\")[^\"]*\"|(?<![\w])'[^']*'(?!\w)"), f'"{WILD}"'),  # quoted
     (re.compile(r"(?<=[\w\]])=(?![=\s]|true\b|false\b)[^\s,;(){}\[\]\"]+(?:\{[^{}]*\})?"), f"={WILD}"),  # key=value; true and false say something
-    (re.compile(r"\b[A-Za-z_][\w\-$]*(?:\.[\w\-$]+){2,}(?:/[\w.\-$]+)?"), WILD),  # host, package or class name
+    # host, package or class name; one that ends in upper case names a constant, and an exception says what happened
+    (re.compile(r"\b(?![\w.\-$]*(?:\.[A-Z][A-Z_]+|Exception|Error)(?![\w.\-$/]))[A-Za-z_][\w\-$]*(?:\.[\w\-$]+){2,}(?:/[\w.\-$]+)?"), WILD),
     (re.compile(r"(?<=\s)\(\s*\)"), f"({WILD})"),  # a value that is missing
-    (re.compile(rf"{re.escape(WILD)}\s?(?:[kKMGT]i?B|B|bytes|[mµun]?s|sec|secs|seconds|min|minutes|h|hours)\b"), WILD),  # with its unit
-    (re.compile(rf"(?:{re.escape(WILD)}|[\w.\-]*{re.escape(WILD)}[\w.\-/]*)(?:[\s,;:/.\-+*#]*{re.escape(WILD)})*"), WILD),  # runs of them
+    (re.compile(rf"{_W}\s?(?:[kKMGT]i?B|B|bytes|[mµun]?s|sec|secs|seconds|min|minutes|h|hours)\b"), WILD),  # with its unit
+    # runs of them
+    (re.compile(rf"(?:{_W}|(?:[\w\-]+\.)*[\w\-]*{_W}[\w.\-/]*)(?:[\s,;:/.\-+*#]*{_W})*"), WILD),
 ]
 
 

@@ -14,9 +14,14 @@ from incidentnb.analysis.masks import WILD, second
 
 SPLITS_UP_TO = 2  # a place with at most so many different words tells shapes apart; more is a variable
 WEAK, WEAK_SPLITS_UP_TO = 2, 8  # a shape of so few constant words says too little to be given more variables lightly
+RECURS, RECURRING = 5, 500
+_STAR = "\ue000"  # a mask while a line is taken apart, so that its own brackets part no words
 _SPLIT = re.compile(r"([\s=:,;|()\[\]{}\"'<>]+)")
 _WILDS = re.compile(rf"{re.escape(WILD)}(?:[\s,;:/.\-]*{re.escape(WILD)})+")
 _DIGIT = re.compile(r"\d")
+# what happened, what was asked, or the state that something is in: never the name of a thing
+_HAPPENED = re.compile(r"(?i)\w+(?:ed|ing)|up|down|on|off|lost|found|ok|begin|end|start|stop|open|close|enter|exit|true|false|yes|no|success|failure"
+                       r"|GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE")
 
 
 def shapes(lines: Sequence[str], weights: Sequence[int]) -> list[str]:
@@ -27,9 +32,9 @@ def shapes(lines: Sequence[str], weights: Sequence[int]) -> list[str]:
         weights: how many records each stands for.
     """
     tokens = [_tokens(second(line)) for line in lines]
-    by_length: dict[int, list[int]] = defaultdict(list)
+    by_length: dict[tuple, list[int]] = defaultdict(list)
     for i, words in enumerate(tokens):
-        by_length[len(words)].append(i)
+        by_length[(words[0] == "", words[-1] == "", *[gap.strip() for gap in words[1::2]])].append(i)
     answer = [""] * len(lines)
     for members in by_length.values():
         _length_group(members, tokens, weights, answer)
@@ -38,11 +43,11 @@ def shapes(lines: Sequence[str], weights: Sequence[int]) -> list[str]:
 
 def _tokens(line: str) -> tuple[str, ...]:
     """Words and what is between them; the gaps are kept so that the shape can be written as the message was."""
-    return tuple(_SPLIT.split(line))
+    return tuple(_SPLIT.split(line.replace(WILD, _STAR)))
 
 
 def _wild(word: str) -> bool:
-    return WILD in word or bool(_DIGIT.search(word))
+    return word == _STAR or bool(_DIGIT.search(word))
 
 
 def _length_group(members: list[int], tokens: list[tuple[str, ...]], weights: Sequence[int], answer: list[str]) -> None:
@@ -74,8 +79,11 @@ def _split(rows: list[int], fixed: set[int], tokens: list[tuple[str, ...]], weig
     different = {place: {tokens[i][place] for i in rows} for place in range(0, width, 2) if place not in fixed}
     constant = len(fixed) + sum(len(words) == 1 and not any(_wild(w) or not w for w in words) for words in different.values())
     most = WEAK_SPLITS_UP_TO if constant <= WEAK else SPLITS_UP_TO
+    if not constant:  # the only words there are: constants if they recur
+        most = max(most, min(RECURRING, sum(weights[i] for i in rows) // RECURS))
     splitting = [(len(words), place) for place, words in different.items()
-                 if 1 < len(words) <= most and not any(_wild(w) or not w for w in words)]
+                 if 1 < len(words) <= (WEAK_SPLITS_UP_TO if all(_HAPPENED.fullmatch(w) for w in words) else most)
+                 and not any(_wild(w) or not w for w in words)]
     if splitting:
         place = min(splitting)[1]
         parts: dict[str, list[int]] = defaultdict(list)
@@ -92,6 +100,6 @@ def _split(rows: list[int], fixed: set[int], tokens: list[tuple[str, ...]], weig
         else:
             words = different.get(place, {word})
             shape.append(word if len(words) == 1 and not _DIGIT.search(word) else WILD if word or len(words) > 1 else "")
-    text = _WILDS.sub(WILD, "".join(shape))
+    text = _WILDS.sub(WILD, "".join(shape).replace(_STAR, WILD))
     for i in rows:
         answer[i] = text
