@@ -57,7 +57,7 @@ def expiry(change: Change, before: datetime | None, after: datetime, dated: bool
     name = named[0][:200] if named else "a name that is not told"
     change = replace(change, id=change.id or name)
     span: dict[str, Any] = {**({"not_before": before} if before else {}), "not_after": after, "names": named[:3]}
-    ends = replace(change, at=after, kind="certificate", summary=f"certificate of {name} ends" if dated else change.summary,
+    ends = replace(change, at=after, kind="certificate", summary=f"certificate of {name} ends",
                    details={**change.details, **span, "expires": True})
     return [replace(change, kind="certificate", details={**change.details, **span}), ends] if dated else [ends]
 

@@ -1,0 +1,175 @@
+"""The score of each change in bits, and its reasons in words; what the bits stand for is told by ``suspects``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import log2
+from typing import TYPE_CHECKING, Any
+
+from incidentnb.analysis.holders import Holding, holding
+from incidentnb.analysis.nearness import nearness
+from incidentnb.analysis.ties import Ties, ties
+from incidentnb.evidence.runs import ends
+from incidentnb.times import Interval, at, spell
+
+if TYPE_CHECKING:
+    from incidentnb.evidence.changes import Change
+
+# bits, as in ``ties`` and ``nearness``; what a change is worth by its kind alone
+KINDS = {"deploy": 0.0, "config": 0.0, "flag": 0.0, "certificate": -1.0, "external": -0.5, "job": -1.0, "commit": -2.0}
+RUN_OUT = 3.0  # a certificate that ran out: it breaks what uses it, and by chance hardly one ends in any given minute
+OVER, SUPERSEDED, UNDEPLOYED, UNCLEAR, HELD, MOST_RUNS = -2.5, -6.0, -4.0, -1.5, -0.5, -3.0
+LEAST = -5.0  # of a candidate: half an hour before the onset where nothing ties it, 4 hours with the failing service, 2 days with the version
+NEAR = -4.0  # a quarter of an hour
+_AGAIN = re.compile(r"\b(hourly|nightly|daily|weekly|monthly|every (hour|day|night|week|\d+ min\w*))\b", re.IGNORECASE)
+
+
+@dataclass
+class Weighed:
+    """A change with its score in bits, its reasons, and what they rest on."""
+
+    change: Change
+    ties: Ties
+    bits: float = 0.0
+    near: float = 0.0
+    after: bool = False
+    reasons: list[str] = field(default_factory=list)
+    holder: Change | None = None
+
+
+def weighed(known: Sequence[Change], began: Interval, wheres: Sequence[Mapping[str, Any]], *, services: Collection[str] = (),
+            others: Mapping[str, Collection[str]] | None = None, messages: Iterable[str] = ()) -> list[Weighed]:
+    """Every change with its score, in no order; those after the latest onset last, marked ``after``. Arguments as for ``ties``."""
+    early = [c for c in known if c.at <= began.latest]
+    near = nearness(began)
+    scored = [Weighed(c, t) for c, t in zip(early, ties(early, wheres, services=services, others=others, messages=messages), strict=True)]
+    held = holding(early, began.latest)
+    for i, s in enumerate(scored):
+        _tie_by_content(s, scored, held.contents.get(i, ()))
+        _judge(s, began, near)
+        s.bits += s.ties.bits
+    _lift(scored, held, began)
+    for s in scored:
+        s.reasons += [*s.ties.words, *([s.ties.against] if s.ties.against else [])]
+    return scored + [Weighed(c, Ties(0.0), -100.0, after=True, reasons=_afterwards(c, began)) for c in known if c.at > began.latest]
+
+
+def _tie_by_content(s: Weighed, scored: list[Weighed], contents: Sequence[int]) -> None:
+    """A deploy shares with what fails what the best of its commits does, a little less surely."""
+    best = max((scored[i] for i in contents if scored[i].ties.bits > 0), key=lambda c: (c.ties.bits, c.change.at), default=None)
+    if best is None or s.change.kind == "commit" or s.ties.against or 0.75 * best.ties.bits <= s.ties.bits:
+        return
+    told = f"brings {best.change.id[:12]}, which {best.ties.words[0]}" if best.ties.words else ""
+    s.ties = Ties(0.75 * best.ties.bits, (*s.ties.words, *([told] if told else [])), versioned=s.ties.versioned)
+
+
+def _judge(s: Weighed, began: Interval, near: Callable[[datetime], float]) -> None:
+    """Bits for kind, nearness and what is known of how it ran; the reasons that speak of time."""
+    change, details = s.change, s.change.details
+    ended = details.get("ended_at") if isinstance(details.get("ended_at"), datetime) else None
+    rolled = change.kind in ("deploy", "config", "flag") and ended is not None  # over a while: it may begin to matter in any part of it
+    moment = min(ended, max(change.at, began.at)) if rolled else change.at
+    s.near = near(moment)
+    s.bits = s.near + KINDS.get(change.kind, -1.0)
+    if rolled and ended > began.at:
+        s.reasons = [f"began {spell(began.at - change.at)} before the onset, ended {spell(ended - began.at)} after it"]
+    else:
+        when = f"{spell(began.at - moment)} before the onset" if moment < began.at else \
+            "within the interval of the onset" if moment > began.at else "at the onset"
+        s.reasons = [f"expired {when}" if details.get("expires") else when]
+    _judge_certificate(s, began)
+    if change.kind in ("job", "external"):
+        _judge_run(s, began, ended)
+    if runs := int(details.get("earlier") or 0):
+        s.bits += max(MOST_RUNS, -log2(1 + runs))
+        s.reasons.append(f"the same came {runs} {'time' if runs == 1 else 'times'} before in what was given")
+    elif change.kind == "job" and (often := _AGAIN.search(f"{change.summary} {details.get('kind', '')}")):
+        s.bits += MOST_RUNS
+        s.reasons.append(f"it runs again and again ({often[0].lower()})")
+    if details.get("rollback") and change.kind != "commit":
+        s.reasons.append("takes something back")
+
+
+def _judge_certificate(s: Weighed, began: Interval) -> None:
+    details = s.change.details
+    if details.get("expires") and details.get("superseded"):
+        s.bits += SUPERSEDED
+        s.reasons.append("another certificate of this name was valid then")
+    elif details.get("expires"):
+        s.bits += RUN_OUT
+    elif s.change.kind == "certificate" and isinstance(details.get("not_before"), datetime) and details["not_before"] > began.latest:
+        s.bits += RUN_OUT
+        s.reasons.append(f"not valid before {at(details['not_before'], began.at)}")
+
+
+def _judge_run(s: Weighed, began: Interval, ended: datetime | None) -> None:
+    if ended is not None and ended >= began.earliest:
+        s.reasons.append("still going on at the onset")
+    elif ended is not None or ends(s.change):
+        s.bits += OVER
+        s.reasons.append(f"over {spell(began.at - ended)} before the onset" if ended is not None else "tells of an end")
+
+
+def _lift(scored: list[Weighed], held: Holding, began: Interval) -> None:
+    """Commits by what holds them: the deploy, else the merge, each commit for its part of it."""
+    parts = {h: [(i, 2.0 ** max(0.0, scored[i].ties.bits)) for i in contents] for h, contents in held.contents.items()}
+    total = {h: sum(weight for _, weight in listed) for h, listed in parts.items()}
+    weights = {(h, i): weight for h, listed in parts.items() for i, weight in listed}
+
+    def by(h: int, i: int) -> float:
+        return scored[h].bits + HELD + log2(weights[h, i] / total[h])
+
+    order = sorted((i for i, s in enumerate(scored) if s.change.kind == "commit"), key=lambda i: (bool(scored[i].change.details.get("merged_by")), i))
+    for i in order:  # merges and the main line first: what a merge brought goes by the merge
+        s = scored[i]
+        holders = held.within.get(i, [])
+        others = [h for h in holders if scored[h].change.kind != "commit"]
+        chosen = max(others or holders, key=lambda h: (by(h, i), -h), default=None)
+        if chosen is not None:
+            s.bits, s.holder = by(chosen, i), scored[chosen].change
+        elif i in held.undeployed:
+            s.bits += UNDEPLOYED
+        elif i in held.unclear:
+            s.bits = min(s.bits - KINDS["commit"], scored[held.unclear[i]].bits) + UNCLEAR
+        s.reasons = _commit_times(s.change, s.holder, began) + _commit_words(s, i, held, scored)
+
+
+def _commit_times(change: Change, holder: Change | None, began: Interval) -> list[str]:
+    """``written 3 d, merged 20 min, deployed 49 s before the onset``: the times of a commit that differ by a minute or more."""
+    written, committed = change.details.get("authored_at"), change.details.get("committed_at")
+    came = "merged" if change.details.get("merged_by") or change.details.get("merge") else "committed"
+    steps = [("written", written)] if isinstance(written, datetime) else []
+    steps += [("committed", committed)] if isinstance(committed, datetime) and came == "merged" and committed != change.at else []
+    steps += [(came, change.at)]
+    steps += [("deployed", holder.at)] if holder is not None and holder.kind == "deploy" else []
+    told: list[tuple[str, datetime]] = []
+    for name, moment in steps:
+        if told and abs(moment - told[-1][1]) < timedelta(minutes=1) and name != "deployed":
+            told.pop()
+        told.append((name, moment))
+    words = [f"{name} {spell(began.at - moment)}" if moment < began.at else f"{name} within the interval of the onset" for name, moment in told]
+    return [", ".join(words) + (" before the onset" if told[-1][1] < began.at else "")]
+
+
+def _commit_words(s: Weighed, i: int, held: Holding, scored: list[Weighed]) -> list[str]:
+    if s.holder is not None:
+        name = s.holder.version or s.holder.id
+        return [f"in the {'merge' if s.holder.kind == 'commit' else s.holder.kind} {name[:60]}"]
+    if i in held.undeployed:
+        return ["in no known deploy before the onset"]
+    if i in held.unclear:
+        deploy = scored[held.unclear[i]].change
+        return [f"before the deploy {(deploy.version or deploy.id)[:60]}, which does not say what it holds"]
+    return []
+
+
+def _afterwards(change: Change, began: Interval) -> list[str]:
+    reasons = [f"after the onset ({spell(change.at - began.at)} later)"]
+    if change.details.get("rollback") or "rollback" in change.summary.lower():
+        reasons.append("what was tried, no candidate")
+    elif change.kind == "external":
+        reasons.append("told after it; a provider may tell late")
+    return reasons
