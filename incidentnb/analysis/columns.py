@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from incidentnb.analysis.spans import quoted
 from incidentnb.analysis.subsets import OTHER, SHRINK, Leaves
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from incidentnb.evidence.table import LogTable
 
 MOST_VALUES, MOST_COLUMNS, MOST_LEAVES, MOST_KEPT = 200, 8, 100_000, 20
 SHARE = 0.05  # a cause worth naming holds more of the excess failures than this, and so does each value that it names
-SAMPLE_ABOVE = 300_000
+MOST_ROWS, MOST_FIELDS = 150_000, 4_000_000  # of rows with a failure and of rows without; of fields of either
 _NEVER = {"time": "the time itself", "failed": "the outcome", "failing": "the outcome", "total": "a count", "level": "the outcome",
           "http_status": "the outcome", "duration_ms": "known only after the outcome", "message": "text of the record",
           "line": "a place in the file", "path": "the route holds it with its ids folded", "trace_id": "an id"}
@@ -46,168 +46,173 @@ def reason_by_name(name: str) -> str | None:
     return None
 
 
-def leaves(table: LogTable, span: dict[str, Any]) -> tuple[Leaves, list[dict[str, str]], str]:
-    """The leaves of the most promising columns, the columns left out with the reason, and the query.
+@dataclass(frozen=True)
+class Column:
+    """The traffic by the values of one column.
 
-    Above 300,000 rows the successes are taken as a fixed sample with its weight; every failure is taken.
+    Attributes:
+        name: of the column; ``codes``: the number of the value of each row of the sample; ``keys``: the engine's hash of each value;
+        missing: the number of NULL, -1 without one.
+        f, n, b, m: per value failures and requests in the incident, and in the baseline.
+    """
+
+    name: str
+    codes: np.ndarray
+    keys: np.ndarray
+    missing: int
+    f: np.ndarray
+    n: np.ndarray
+    b: np.ndarray
+    m: np.ndarray
+
+
+def leaves(table: LogTable, span: dict[str, Any], rows_ok: int, rows_failing: int) -> tuple[Leaves, list[dict[str, str]]]:
+    """The leaves of the most promising columns, and the columns left out with the reason.
+
+    One pass over the evidence brings the hash of every field of a fixed sample of the rows (all of them up to 150,000 with and as many without a
+    failure), the rest is arrays; a second one names the values of the columns that were chosen.
     """
     excluded = [{"column": c, "reason": reason_by_name(c)} for c in table.columns if reason_by_name(c)]
     names = [c for c in table.columns if not reason_by_name(c)]
-    source, weight = _source(table, span)
-    few = _few_values(table, names, source, span, excluded)
-    singles = _singles(table, few, source, weight, span)
-    usable = _usable(few, singles, excluded)
-    kept = {c: _raised(singles, c) for c in usable}
-    for column in usable:
-        if not kept[column]:
-            excluded.append({"column": column, "reason": f"no value holds {SHARE:.0%} of the excess failures"})
-    ranked = sorted((c for c in usable if kept[c]), key=lambda c: -_promise(singles[singles["col"] == c]))
-    chosen: list[str] = []
-    for column in ranked:
-        if len(chosen) < MOST_COLUMNS and prod(len(kept[c]) + 1 for c in [*chosen, column]) <= MOST_LEAVES:
+    limit = min(MOST_ROWS, max(20_000, MOST_FIELDS // max(1, len(names))))
+    sampled, every = _sampled(span, -(-rows_ok // limit), -(-rows_failing // limit))
+    columns, counts = _columns(table, names, sampled, every, span, excluded)
+    usable = [c for c in columns if _is_usable(c, excluded)]
+    raised = {c.name: kept for c in usable if len(kept := _raised(c))}
+    excluded += [{"column": c.name, "reason": f"no value holds {SHARE:.0%} of the excess failures"} for c in usable if c.name not in raised]
+    chosen: list[Column] = []
+    twins: dict[str, list[Column]] = {}
+    for column in sorted((c for c in usable if c.name in raised), key=lambda c: -round(_promise(c), 6)):
+        other = next((c for c in chosen if _same_parts(c, column)), None)
+        if other is not None:
+            twins.setdefault(other.name, []).append(column)
+        elif len(chosen) < MOST_COLUMNS and prod(len(raised[c.name]) + 1 for c in [*chosen, column]) <= MOST_LEAVES:
             chosen.append(column)
         else:
-            excluded.append({"column": column, "reason": "less promising than the others"})
-    frame, query = _leaf_frame(table, chosen, kept, source, weight, span)
-    return _as_leaves(frame, chosen, kept), excluded, query
+            excluded.append({"column": column.name, "reason": "less promising than the others"})
+    values = _values(table, [*chosen, *(c for same in twins.values() for c in same)], sampled, span)
+    return _gathered(chosen, raised, twins, values, counts), excluded
 
 
-def _raised(singles: pd.DataFrame, column: str) -> list[str | None]:
-    """The values that may take part in a cause: those with a share of the excess failures worth naming. The others are folded into one."""
-    part = singles[singles["col"] == column]
-    rate = (part["b"].sum() + 0.5) / (part["m"].sum() + 1)
-    excess = part["f"].sum() - part["n"].sum() * rate
-    enough = part[(part["n"] > 0) & (part["f"] >= SHARE * max(excess, 1.0))]
-    return list(enough.sort_values("f", ascending=False, kind="stable")["val"].head(MOST_KEPT))
+def _sampled(span: dict[str, Any], every_ok: int, every_failing: int) -> tuple[str, tuple[int, int]]:
+    """The condition of the rows in the sample, and how many each stands for: without and with a failure."""
+    every_ok, every_failing = max(1, every_ok), max(1, every_failing)
+    parts = [f"failing {sign} 0" + (f" AND hash(time, line) % {every} = 0" if every > 1 else "")
+             for sign, every in (("<=", every_ok), (">", every_failing))]
+    return f"(({span['in_during']}) OR ({span['in_before']})) AND (({parts[0]}) OR ({parts[1]}))", (every_ok, every_failing)
 
 
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _window(span: dict[str, Any]) -> str:
-    return f"(({span['in_during']}) OR ({span['in_before']}))"
-
-
-def _source(table: LogTable, span: dict[str, Any]) -> tuple[str, int]:
-    rows = table.row(f"SELECT count(*) AS n FROM outcomes WHERE {_window(span)}")["n"]
-    every = int(np.ceil(rows / SAMPLE_ABOVE))
-    return (f"SELECT * FROM outcomes WHERE {_window(span)}", 1) if every <= 1 else \
-        (f"SELECT * FROM outcomes WHERE {_window(span)} AND (failing > 0 OR hash(time, line) % {every} = 0)", every)
-
-
-def _few_values(table: LogTable, names: list[str], source: str, span: dict[str, Any], excluded: list[dict[str, str]]) -> list[str]:
-    if not names:
-        return []
-    counts = ", ".join(f"approx_count_distinct({quoted(c)}) AS c{i}" for i, c in enumerate(names))
-    got = table.row(f"SELECT {counts} FROM ({source} LIMIT 200000)")
-    few = []
-    for i, name in enumerate(names):
-        distinct = int(got.get(f"c{i}") or 0)
-        if distinct == 0:
-            excluded.append({"column": name, "reason": "empty"})
-        elif distinct > MOST_VALUES * 1.2:
-            excluded.append({"column": name, "reason": f"more than {MOST_VALUES} values"})
-        else:
-            few.append(name)
-    return few
-
-
-def _measures(weight: int, span: dict[str, Any]) -> str:
-    heavy = "total" if weight == 1 else f"CASE WHEN failing > 0 THEN total ELSE total * {weight} END"
-    return (f"sum(failing) FILTER (WHERE {span['in_during']}) AS f, sum({heavy}) FILTER (WHERE {span['in_during']}) AS n, "
-            f"sum(failing) FILTER (WHERE {span['in_before']}) AS b, sum({heavy}) FILTER (WHERE {span['in_before']}) AS m")
-
-
-def _singles(table: LogTable, names: list[str], source: str, weight: int, span: dict[str, Any]) -> pd.DataFrame:
-    """Counts of each value of each column: ``col``, ``val``, ``f``, ``n``, ``b``, ``m``."""
+def _columns(table: LogTable, names: list[str], sampled: str, every: tuple[int, int], span: dict[str, Any],
+             excluded: list[dict[str, str]]) -> tuple[list[Column], list[np.ndarray]]:
+    """Each column with at most 200 values in the sample, in order of name's place, and the rows' failures and requests in and before."""
     import pandas as pd
 
-    if not names:
-        return pd.DataFrame(columns=["col", "val", "f", "n", "b", "m"])
-    frames = []
-    sets = ", ".join(f"(c{i})" for i in range(len(names)))
-    chosen = ", ".join(f"CAST({quoted(c)} AS VARCHAR) AS c{i}" for i, c in enumerate(names))
-    keys = ", ".join(f"c{i}" for i in range(len(names)))
-    grouped = ", ".join(f"grouping(c{i}) AS g{i}" for i in range(len(names)))
-    got = table.frame(f"SELECT {keys}, {grouped}, {_measures(weight, span)} FROM (SELECT {chosen}, time, total, failing FROM ({source})) "
-                      f"GROUP BY GROUPING SETS ({sets})")
+    hashes = "".join(f", hash(CAST({quoted(c)} AS VARCHAR)) AS c{i}" for i, c in enumerate(names))
+    got = table.frame(f"SELECT ({span['in_during']}) AS during, failing, total, hash(CAST(NULL AS VARCHAR)) AS missing{hashes} "
+                      f"FROM outcomes WHERE {sampled}")
+    failing, total, during = got["failing"].to_numpy(float), got["total"].to_numpy(float), got["during"].to_numpy(bool)
+    weight = np.where(failing > 0, float(every[1]), float(every[0]))
+    counts = [part * weight * when for when in (during, ~during) for part in (failing, total)]
+    found = []
     for i, name in enumerate(names):
-        part = got[got[f"g{i}"] == 0]
-        values = [v if isinstance(v, str) else None for v in part[f"c{i}"]]
-        frames.append(pd.DataFrame({"col": name, "val": pd.Series(values, index=part.index, dtype=object)})
-                      .join(part[["f", "n", "b", "m"]].fillna(0).astype(float)))
-    return pd.concat(frames, ignore_index=True)
-
-
-def _usable(names: list[str], singles: pd.DataFrame, excluded: list[dict[str, str]]) -> list[str]:
-    usable = []
-    for name in names:
-        part = singles[singles["col"] == name]
-        during = part[part["n"] > 0]
-        if len(part) > MOST_VALUES:
+        hashed = got[f"c{i}"].to_numpy(np.uint64)
+        if len(pd.unique(hashed[:5000])) > MOST_VALUES:
             excluded.append({"column": name, "reason": f"more than {MOST_VALUES} values"})
-        elif len(during) < 2:
-            excluded.append({"column": name, "reason": "one value only"})
-        elif _derived(part):
-            excluded.append({"column": name, "reason": "its value is decided by the outcome"})
+            continue
+        codes, keys = pd.factorize(hashed)
+        if len(keys) > MOST_VALUES:
+            excluded.append({"column": name, "reason": f"more than {MOST_VALUES} values"})
+        elif len(keys) < 2:
+            empty = len(keys) == 1 and keys[0] == np.uint64(got["missing"].iloc[0])
+            excluded.append({"column": name, "reason": "empty" if empty or not len(keys) else "one value only"})
         else:
-            usable.append(name)
-    return usable
+            missing = np.flatnonzero(keys == np.uint64(got["missing"].iloc[0]))
+            sums = (np.bincount(codes, part, len(keys)) for part in counts)
+            found.append(Column(name, codes, keys, int(missing[0]) if len(missing) else -1, *sums))
+    return found, counts
 
 
-def _derived(part: pd.DataFrame) -> bool:
+def _is_usable(column: Column, excluded: list[dict[str, str]]) -> bool:
+    reason = "one value only" if np.count_nonzero(column.n) < 2 else "its value is decided by the outcome" if _derived(column) else None
+    if reason:
+        excluded.append({"column": column.name, "reason": reason})
+    return reason is None
+
+
+def _raised(column: Column) -> np.ndarray:
+    """The values that may take part in a cause: those with a share of the excess failures worth naming. The others are folded into one."""
+    rate = (column.b.sum() + 0.5) / (column.m.sum() + 1)
+    excess = column.f.sum() - column.n.sum() * rate
+    enough = np.flatnonzero((column.n > 0) & (column.f >= SHARE * max(excess, 1.0)))
+    return enough[np.lexsort((column.keys[enough], -column.f[enough]))][:MOST_KEPT]
+
+
+def _derived(column: Column) -> bool:
     """Whether the values tell failures from successes so well, before the onset too, that they must come after the outcome."""
-    f, n = part["f"] + part["b"], part["n"] + part["m"]
+    f, n = column.f + column.b, column.n + column.m
     pure = (f >= 0.98 * n) & (f > 0)
     stray = float(f[~pure].sum())
     if not pure.any() or stray > 0.02 * float(f.sum()):
         return False
-    filled = part["val"].notna()
+    filled = np.arange(len(f)) != column.missing
     if not (filled & ~pure & (n - f > 0)).any():
         return True  # only failures have it filled in: an error field
-    background = float(part["b"].sum())
-    return background >= 5 and float(part["b"][pure].sum()) >= 0.98 * background
+    background = float(column.b.sum())
+    return background >= 5 and float(column.b[pure].sum()) >= 0.98 * background
 
 
-def _promise(part: pd.DataFrame) -> float:
+def _promise(column: Column) -> float:
     """How far the values of a column depart from one rate for all: the likelihood gain of a rate per value."""
-    f, n, b, m = (part[c].to_numpy(float) for c in "fnbm")
+    f, n, b, m = column.f, column.n, column.b, column.m
     rate = (b.sum() + 0.5) / (m.sum() + 1) if m.sum() else f.sum() / max(1.0, n.sum())
     mu = n * (b + SHRINK * rate) / (m + SHRINK)
     even = mu * f.sum() / max(mu.sum(), 1e-12)
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = np.where(f > 0, f * np.log(f / np.maximum(even, 1e-12)), 0.0)
-    return float(gain.sum()) - 2.0 * len(part)
+    return float(gain.sum()) - 2.0 * len(f)
 
 
-def _leaf_frame(table: LogTable, names: list[str], kept: dict[str, list[str | None]], source: str, weight: int,
-                span: dict[str, Any]) -> tuple[pd.DataFrame, str]:
-    if not names:
-        import pandas as pd
-
-        return pd.DataFrame(columns=["f", "n", "b", "m"]), ""
-    chosen = ", ".join(f"{_folded(c, kept[c])} AS c{i}" for i, c in enumerate(names))
-    keys = ", ".join(f"c{i}" for i in range(len(names)))
-    query = (f"SELECT {keys}, {_measures(weight, span)} FROM (SELECT {chosen}, time, total, failing FROM ({source})) GROUP BY {keys} "
-             f"ORDER BY {keys}")
-    return table.frame(query), query
+def _same_parts(one: Column, other: Column) -> bool:
+    """Whether two columns part the rows in the very same way, under whatever names."""
+    return len(one.keys) == len(other.keys) and np.array_equal(np.sort(one.f), np.sort(other.f)) and \
+        len(np.unique(one.codes.astype(np.int64) * len(other.keys) + other.codes)) == len(one.keys)
 
 
-def _folded(name: str, values: list[str | None]) -> str:
-    """A column's number of a kept value, 0 for all others."""
-    text = f"CAST({quoted(name)} AS VARCHAR)"
-    cases = " ".join(f"WHEN {text} IS NULL THEN {i + 1}" if v is None else f"WHEN {text} = {literal(v)} THEN {i + 1}" for i, v in enumerate(values))
-    return f"CASE {cases} ELSE 0 END"
+def _values(table: LogTable, columns: list[Column], sampled: str, span: dict[str, Any]) -> dict[str, dict[int, str | None]]:
+    """Per column the value behind each hash that a failure in the incident has."""
+    if not columns:
+        return {}
+    lists = ", ".join(f"list(DISTINCT {{'k': hash(CAST({quoted(c.name)} AS VARCHAR)), 'v': CAST({quoted(c.name)} AS VARCHAR)}}) AS v{i}"
+                      for i, c in enumerate(columns))
+    got = table.row(f"SELECT {lists} FROM outcomes WHERE {sampled} AND ({span['in_during']}) AND failing > 0")
+    return {c.name: {pair["k"]: pair["v"] for pair in got[f"v{i}"] or ()} for i, c in enumerate(columns)}
 
 
-def literal(text: str) -> str:
-    """A text as a literal of the engine."""
-    return "'" + text.replace("'", "''") + "'"
+def _gathered(chosen: list[Column], raised: dict[str, np.ndarray], twins: dict[str, list[Column]], values: dict[str, dict[int, str | None]],
+              counts: list[np.ndarray]) -> Leaves:
+    """The rows of the sample gathered by the raised values of the chosen columns."""
+    named, parts, same = [], [], {}
+    code = np.zeros(len(counts[0]), np.int64)
+    for column in chosen:
+        text = values[column.name]
+        kept = sorted((k for k in raised[column.name] if int(column.keys[k]) in text),
+                      key=lambda k: (-column.f[k], text[int(column.keys[k])] or ""))
+        place = np.zeros(len(column.keys), np.int64)
+        place[kept] = np.arange(1, len(kept) + 1)
+        named.append((OTHER, *(text[int(column.keys[k])] for k in kept)))
+        parts.append(place[column.codes])
+        code = code * (len(kept) + 1) + parts[-1]
+        same[column.name] = tuple((twin.name, _translation(column, twin, kept, values)) for twin in twins.get(column.name, ()))
+    _, first, leaf = np.unique(code, return_index=True, return_inverse=True)
+    sums = [np.bincount(leaf, part, len(first)) for part in counts]
+    seen = sums[1] > 0
+    codes = np.array([part[first] for part in parts], dtype=np.int64).T.reshape(len(first), len(chosen))
+    return Leaves(tuple(c.name for c in chosen), codes[seen], tuple(named), *(part[seen] for part in sums), twins=same)
 
 
-def _as_leaves(frame: pd.DataFrame, names: list[str], kept: dict[str, list[str | None]]) -> Leaves:
-    data = frame[frame["n"].fillna(0) > 0]
-    codes = np.array([data[f"c{i}"].to_numpy(np.int64) for i in range(len(names))], dtype=np.int64).T.reshape(len(data), len(names))
-    counts = [data[c].fillna(0).to_numpy(float) for c in ("f", "n", "b", "m")]
-    return Leaves(tuple(names), codes, tuple((OTHER, *kept[c]) for c in names), *counts)
+def _translation(column: Column, twin: Column, kept: list[int], values: dict[str, dict[int, str | None]]) -> dict[str | None, str | None]:
+    """The value of a twin column for each kept value of the column."""
+    there = np.zeros(len(column.keys), np.int64)
+    there[column.codes] = twin.codes
+    pairs = ((values[column.name][int(column.keys[k])], int(twin.keys[there[k]])) for k in kept)
+    return {value: values[twin.name][key] for value, key in pairs if key in values[twin.name]}

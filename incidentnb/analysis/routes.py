@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from incidentnb.analysis.rates import percent, unit
-from incidentnb.analysis.scope import spans
+from incidentnb.analysis.spans import spans
 from incidentnb.findings import CANNOT_TELL, Finding
 
 if TYPE_CHECKING:

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from incidentnb.analysis.rates import percent, unit
+from incidentnb.analysis.spans import instant, spans, where_sql, words
 from incidentnb.findings import CANNOT_TELL, Finding
 from incidentnb.times import Interval
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
+    from incidentnb.analysis.causes import Causes
     from incidentnb.analysis.subsets import Leaves, Subset
+    from incidentnb.analysis.tally import Tally
     from incidentnb.evidence.table import LogTable
 
+__all__ = ["instant", "scope", "spans", "where_sql"]
 LEAST_FAILURES = 10
-EXPLAINS, STANDS_OUT, AT_MOST_P = 0.2, 2.0, 0.05
-MOST_CAUSES, SHOWN = 3, 6
+SHOWN = 6
+_SUMS = ("count(*) FILTER (({d} OR {b}) AND failing > 0) AS bad, count(*) FILTER (({d} OR {b}) AND failing <= 0) AS good, "
+         "sum(total) FILTER ({d}) AS n, sum(failing) FILTER ({d}) AS f, sum(total) FILTER ({b}) AS m, sum(failing) FILTER ({b}) AS b")
 
 
 def scope(table: LogTable, onset: Finding | Interval, end: Interval | datetime | None = None) -> Finding:
     """Which subset of the traffic is failing.
+
+    Method: expectation-based Poisson subset scan over all conjunctions of up to three ``column = value`` (``subsets``): score
+    ``F ln(F/μ) − (F − μ)`` with ``μ_i = n_i (b_i + k R) / (m_i + k)`` from the baseline, k = 200; needless conditions dropped; values of one
+    column that fail together named together; accepted only beyond chance (``chance``) and where it stands out (``causes``), then peeled
+    off. Columns that the outcome decides, ids and texts take no part (``columns``); columns that go together are shown as the 2×2 that
+    they are (``confounded``). Complexity: three passes over the evidence; the scan is (8 columns choose 3) · (leaves + cells), leaves ≤ 100,000
+    from a fixed sample of ≤ 300,000 rows; all counts that are shown are exact. Source: Neill 2009, 2012; Kulldorff 1997; k and the
+    share of a second cause from 82 labelled incidents (RobustSpot's).
 
     Args:
         table: the log table; every column is tried.
@@ -31,207 +44,123 @@ def scope(table: LogTable, onset: Finding | Interval, end: Interval | datetime |
 
     Returns:
         Verdict ``everyone``, ``subset`` or ``cannot tell``. Numbers: ``subsets`` [{where, cause, failed, total, rate_inside,
-        rate_outside, rate_before, share_of_failures, share_of_traffic, same_as}] best first, ``excluded`` [{column, reason}], ``failed``,
-        ``total``, ``explained`` (share of the excess), ``p_value``. Frame: one row per subset with readable column names.
+        rate_outside, rate_before, share_of_failures, share_of_traffic, same_as, users}] best first (``users`` {affected, total, by} or ``None``),
+        ``confounded`` (see there), ``excluded`` [{column, reason}], ``failed``, ``total``, ``explained`` (share of the excess), ``p_value``.
+        Frame: one row per subset with readable column names.
     """
-    from incidentnb.analysis import columns, subsets
+    from incidentnb.analysis import causes, columns, confounded, tally, users
 
     span = spans(table, onset, end)
     if span is None:
-        why = "no onset is known to compare before with during"
-        return _cannot(why, table)
-    counts = table.row(f"SELECT sum(total) FILTER ({span['during']}) AS n, sum(failing) FILTER ({span['during']}) AS f, "
-                       f"sum(total) FILTER ({span['before']}) AS m, sum(failing) FILTER ({span['before']}) AS b FROM outcomes")
-    n, f, m, b = (int(counts.get(k) or 0) for k in "nfmb")
-    base = b / m if m else None
-    facts = {"subsets": [], "excluded": [], "failed": f, "total": n, "failed_before": b, "total_before": m}
+        return _cannot("no onset is known to compare before with during", table)
+    counts = table.row(f"SELECT {_SUMS.format(d=span['in_during'], b=span['in_before'])} FROM outcomes")
+    n, f, m, b, good, bad = (int(counts.get(k) or 0) for k in ("n", "f", "m", "b", "good", "bad"))
+    facts = {"subsets": [], "confounded": [], "excluded": [], "failed": f, "total": n, "failed_before": b, "total_before": m}
     if f < LEAST_FAILURES:
         return _cannot(f"{f:,} failures of {n:,} {unit(table)} since the onset are too few: at least {LEAST_FAILURES} are needed", table, facts)
-    leaves, excluded, query = columns.leaves(table, span)
-    facts["excluded"] = excluded
+    leaves, facts["excluded"] = columns.leaves(table, span, good, bad)
     if not leaves.columns:
-        return _cannot("no column with between 2 and 200 values is left to tell one request from another", table, facts, query)
-    mu = subsets.expected(leaves)
-    causes, best, p_value = _causes(leaves, mu)
-    total_excess = float((leaves.failing - mu).sum())
-    facts["p_value"] = p_value
-    chosen = [c for c, _ in causes]
-    marked = _union(chosen, len(mu))
-    facts["explained"] = float((leaves.failing - mu)[marked].sum() / total_excess) if total_excess > 0 else None
-    entries = [(s, same, True) for s, same in causes]
-    entries += [(s, same, False) for s, same in best if s.key not in {c.key for c in chosen}][:SHOWN - len(entries)]
-    facts["subsets"] = [_entry(table, span, s, same, cause, f, n) for s, same, cause in entries]
-    frame = _frame(facts["subsets"])
-    notes = _notes(excluded, base, m)
-    if not causes:
-        top = f"; the likeliest, {_words(best[0][0].where)}, does not stand out" if best else ""
-        why = f"no value of {len(leaves.columns)} columns fails at least twice as much above its past as the rest does{top}"
-        sentence = f"Everyone is hit: {f:,} of {n:,} {unit(table)} failed ({percent(f / n)}, before {percent(base)}), and no subset stands out."
-        return Finding("scope", "everyone", sentence, why, facts, frame, query, table.digest, notes)
-    return _subset(table, facts, frame, query, notes, causes)
+        return _cannot("no column with between 2 and 200 values is left to tell one request from another", table, facts)
+    found = causes.causes(leaves)
+    facts |= {"p_value": found.p_value, "explained": found.explained}
+    named = {s.key for s, _ in found.accepted}
+    entries = [(s, same, True) for s, same in found.accepted]
+    entries += [(s, same, False) for s, same in found.ranked if s.key not in named][:SHOWN - len(entries)]
+    alike = [_alike(leaves, s, same) for s, same, _ in entries]
+    pairs = [pair for s, _ in found.accepted for pair in confounded.pairs(leaves, s)]
+    asked = [dict(s.where) for s, *_ in entries] + [{**dict([a, b]), **within} for a, b, within in pairs]
+    exact = tally.tally(table, span, [*asked, *(w for same in alike for w in same)])
+    hit = users.users_in(table, span, [dict(s.where) for s, *_ in entries])
+    facts["subsets"] = [_entry(exact, s, same, cause, f, n, who) for (s, _, cause), same, who in zip(entries, alike, hit, strict=True)]
+    facts["confounded"] = confounded.confounded(exact, pairs, unit(table))
+    notes = _notes(facts, b / m if m else None, m)
+    if not found.accepted:
+        return _everyone(table, facts, found, exact.query, notes, len(leaves.columns))
+    return _subset(table, facts, exact.query, notes)
 
 
-def _subset(table: LogTable, facts: dict[str, Any], frame: pd.DataFrame, query: str, notes: tuple[str, ...], causes: list) -> Finding:
+def _subset(table: LogTable, facts: dict[str, Any], query: str, notes: tuple[str, ...]) -> Finding:
     first = facts["subsets"][0]
-    words = " and, apart from it, ".join(_words(tuple(s["where"].items())) for s in facts["subsets"] if s["cause"])
-    same = [_words(tuple(w.items())) for w in first["same_as"]]
-    sentence = (f"Only {words}: {percent(first['rate_inside'])} fail there ({first['failed']:,} of {first['total']:,}), "
-                f"{percent(first['rate_outside'])} elsewhere; it explains {percent(min(1.0, facts['explained']))} of the excess.")
+    causes = [s for s in facts["subsets"] if s["cause"]]
+    same = [words(w) for w in first["same_as"]]
+    among = f" in {percent(first['share_of_traffic'])} of the {unit(table)}" if first["share_of_traffic"] else ""
+    sentence = (f"Only {' and, apart from it, '.join(words(s['where']) for s in causes)}: {percent(first['rate_inside'])} fail there "
+                f"({first['failed']:,} of {first['total']:,}), {percent(first['rate_outside'])} elsewhere")
+    sentence += f"; it explains {percent(min(1.0, facts['explained']))} of the excess." if facts["explained"] is not None else "."
     if same:
         sentence += f" Indistinguishable from it: {'; '.join(same[:3])}."
-    why = (f"{percent(first['share_of_failures'])} of the failures in {percent(first['share_of_traffic'])} of the {unit(table)}; "
-           f"p {_p(facts['p_value'])}")
-    return Finding("scope", "subset", sentence, why, facts, frame, query, table.digest, notes)
+    rivals = [p for p in facts["confounded"] if p["verdict"] == "cannot be told apart" and p["b"].items() - first["where"].items()]
+    if rivals:
+        others = " or from ".join(words(p["b"]) for p in rivals[:2])
+        sentence += f" It cannot be told apart from {others}: too few {unit(table)} are in but one of them."
+    why = f"{percent(first['share_of_failures'])} of the failures{among}; p {_p(facts['p_value'])}"
+    return Finding("scope", "subset", sentence, why, facts, _frame(facts["subsets"]), query, table.digest, notes)
 
 
-def spans(table: LogTable, onset: Finding | Interval | datetime, end: Interval | datetime | None = None) -> dict[str, Any] | None:
-    """SQL conditions ``in_before`` and ``in_during`` (``before``, ``during``: with WHERE), ``start`` and ``stop``; ``None`` without an onset.
-
-    Before is up to the earliest onset, during from the likeliest onset to the earliest end (or the last record). Records long after a known end
-    are in neither.
-    """
-    if isinstance(onset, Finding):
-        end = onset.numbers.get("end") if end is None else end
-        onset = onset.numbers.get("onset")
-    if onset is None:
-        return None
-    at, earliest = (onset.at, onset.earliest) if isinstance(onset, Interval) else (onset, onset)
-    stop = end.at if isinstance(end, Interval) else end
-    during, before = f"time >= {instant(at)}", f"time < {instant(min(earliest, at))}"
-    if stop is not None:
-        stop = max(stop, at + timedelta(seconds=1))
-        during += f" AND time < {instant(stop)}"
-    return {"during": f"WHERE {during}", "before": f"WHERE {before}", "in_during": during, "in_before": before, "start": at, "stop": stop}
+def _everyone(table: LogTable, facts: dict[str, Any], found: Causes, query: str, notes: tuple[str, ...], columns: int) -> Finding:
+    f, n, base = facts["failed"], facts["total"], facts["failed_before"] / facts["total_before"] if facts["total_before"] else None
+    top = f"; the likeliest of {columns} columns, {words(facts['subsets'][0]['where'])}, does not stand out" if facts["subsets"] else ""
+    sentence = f"Everyone is hit: {f:,} of {n:,} {unit(table)} failed ({percent(f / n)}, before {percent(base)}), and no subset stands out."
+    return Finding("scope", "everyone", sentence, found.why_not + top, facts, _frame(facts["subsets"]), query, table.digest, notes)
 
 
-def instant(moment: datetime) -> str:
-    """An instant as a literal of the engine, so that the query kept with a finding can be asked again as it is."""
-    return f"TIMESTAMP '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"
+def _alike(leaves: Leaves, subset: Subset, same: list[Subset]) -> list[dict[str, Any]]:
+    """Other descriptions of the same leaves, and with columns that part the traffic as the named ones do."""
+    found = [dict(s.where) for s in same]
+    for where in [dict(subset.where), *found[:2]]:
+        for column, value in where.items():
+            for twin, values in leaves.twins.get(column, ()):
+                if value in values:
+                    found.append({twin if c == column else c: values[value] if c == column else v for c, v in where.items()})
+    return list({str(sorted(w.items(), key=str)): w for w in found}.values())[:SHOWN]
 
 
-def where_sql(where: tuple[tuple[str, Any], ...] | dict[str, Any], prefix: str = "v") -> tuple[str, dict[str, Any]]:
-    """A conjunction as SQL over ``log`` or ``outcomes`` and its parameters; NULL is a value."""
-    parts, params = [], {}
-    for i, (column, value) in enumerate(dict(where).items()):
-        name = '"' + column.replace('"', '""') + '"'
-        if value is None:
-            parts.append(f"{name} IS NULL")
-        else:
-            parts.append(f"CAST({name} AS VARCHAR) = ${prefix}{i}")
-            params[f"{prefix}{i}"] = str(value)
-    return " AND ".join(parts) or "true", params
-
-
-def _causes(leaves: Leaves, mu: np.ndarray) -> tuple[list, list, float]:
-    """Accepted causes with their equal descriptions, the next best descriptions, and the p of the first."""
-    from incidentnb.analysis import subsets
-
-    failing = leaves.failing.copy()
-    excess = float((failing - mu).sum())
-    causes, ranked, p_value = [], [], 1.0
-    for turn in range(MOST_CAUSES):
-        merged = subsets.merge(subsets.search(leaves, failing, mu))
-        if turn == 0:
-            ranked = merged
-        stand = [(s, same) for s, same in merged if _stands_out(leaves, failing, mu, s)]
-        if not stand or excess <= 0:
-            break
-        subset, same = _wide(leaves, failing, mu, *stand[0], merged)
-        gain = subsets.against_rest(failing, mu, subset.rows)
-        p = subsets.p_value(leaves, mu, failing, gain, rounds=_rounds(leaves))
-        if turn == 0:
-            p_value = p
-        if p >= AT_MOST_P or (turn and subset.failing - subset.expected < EXPLAINS * excess):
-            break
-        causes.append((subset, same))
-        failing[subset.rows] = np_min(failing, mu, subset.rows)
-    return causes, ranked, p_value
-
-
-def _wide(leaves: Leaves, failing: np.ndarray, mu: np.ndarray, subset: Subset, same: list[Subset], merged: list) -> tuple[Subset, list[Subset]]:
-    """The subset without needless conditions, where it still stands out, and the descriptions equal to it."""
-    from incidentnb.analysis import subsets
-
-    wide = subsets.widened(leaves, failing, mu, subset)
-    if wide is subset or not _stands_out(leaves, failing, mu, wide):
-        return subset, same
-    return next(((s, others) for s, others in merged if s.key == wide.key), (wide, []))
-
-
-def np_min(failing: np.ndarray, mu: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The failures of a peeled subset brought down to what was expected."""
-    import numpy as np
-
-    return np.minimum(failing[rows], mu[rows])
-
-
-def _rounds(leaves: Leaves) -> int:
-    return int(max(39, min(99, 4_000_000 // max(1, len(leaves.total) * len(leaves.columns) ** 2))))
-
-
-def _stands_out(leaves: Leaves, failing: np.ndarray, mu: np.ndarray, subset: Subset) -> bool:
-    """Whether a subset fails above its past at least twice as much per request as the rest does (nothing left outside is none)."""
-    rest = ~subset.rows
-    n_in, n_out = leaves.total[subset.rows].sum(), leaves.total[rest].sum()
-    if n_out <= 0:
-        return False
-    inside = (failing - mu)[subset.rows].sum() / max(n_in, 1)
-    outside = max(0.0, (failing - mu)[rest].sum()) / n_out
-    return bool(subset.failing - subset.expected >= 5 and inside >= STANDS_OUT * outside)
-
-
-def _union(chosen: list[Subset], size: int) -> np.ndarray:
-    import numpy as np
-
-    marked = np.zeros(size, bool)
-    for subset in chosen:
-        marked |= subset.rows
-    return marked
-
-
-def _entry(table: LogTable, span: dict[str, Any], subset: Subset, same: list[Subset], cause: bool, failed: int, total: int) -> dict[str, Any]:
+def _entry(exact: Tally, subset: Subset, same: list[dict[str, Any]], cause: bool, failed: int, total: int,
+           who: dict[str, Any] | None) -> dict[str, Any]:
     """One description with its exact counts."""
-    condition, params = where_sql(subset.where)
-    got = table.row(f"SELECT sum(total) FILTER ({span['during']}) AS n, sum(failing) FILTER ({span['during']}) AS f, "
-                    f"sum(total) FILTER ({span['before']}) AS m, sum(failing) FILTER ({span['before']}) AS b FROM outcomes WHERE {condition}",
-                    params)
-    n, f, m, b = (int(got.get(k) or 0) for k in "nfmb")
-    return {"where": dict(subset.where), "cause": cause, "failed": f, "total": n, "rate_inside": f / n if n else None,
+    where = dict(subset.where)
+    f, n, b, m = exact.inside(exact.meets(where))
+    return {"where": where, "cause": cause, "failed": f, "total": n, "rate_inside": f / n if n else None,
             "rate_outside": (failed - f) / (total - n) if total > n else None, "rate_before": b / m if m else None,
             "share_of_failures": f / failed if failed else None, "share_of_traffic": n / total if total else None,
-            "same_as": [dict(s.where) for s in same]}
+            "same_as": [w for w in same if all(c in exact.conditions for c in w.items()) and exact.same(where, w)], "users": who}
 
 
 def _frame(entries: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
-    rows = [{"subset": _words(tuple(e["where"].items())), "cause": e["cause"], "failed": e["failed"], "requests": e["total"],
+    rows = [{"subset": words(e["where"]), "cause": e["cause"], "failed": e["failed"], "requests": e["total"],
              "rate inside": e["rate_inside"], "rate outside": e["rate_outside"], "rate before": e["rate_before"],
-             "share of failures": e["share_of_failures"], "same as": "; ".join(_words(tuple(s.items())) for s in e["same_as"])} for e in entries]
+             "share of failures": e["share_of_failures"], "users": _who(e["users"]), "same as": "; ".join(words(s) for s in e["same_as"])}
+            for e in entries]
     return pd.DataFrame(rows, columns=["subset", "cause", "failed", "requests", "rate inside", "rate outside", "rate before", "share of failures",
-                                       "same as"])
+                                       "users", "same as"])
 
 
-def _words(where: tuple[tuple[str, Any], ...]) -> str:
-    return " and ".join(f"{c} = {'(none)' if v is None else v}" for c, v in where)
+def _who(users: Mapping[str, Any] | None) -> str:
+    """``12 of 340``, with what was counted where it is not users."""
+    return "" if not users else f"{users['affected']:,} of {users['total']:,}" + ("" if users["by"] == "user" else " client addresses")
 
 
 def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _notes(excluded: list[dict[str, str]], base: float | None, before: int) -> tuple[str, ...]:
-    notes = []
+def _notes(facts: dict[str, Any], base: float | None, before: int) -> tuple[str, ...]:
+    notes = [pair["sentence"] for pair in facts["confounded"]]
     if base is None:
         notes.append("There is no record before the onset: the subsets are compared with each other only.")
     elif before < 200:
         notes.append(f"Only {before:,} requests before the onset to compare with.")
-    if excluded:
-        notes.append("Left out: " + "; ".join(f"{e['column']} ({e['reason']})" for e in excluded) + ".")
+    reasons: dict[str, list[str]] = {}
+    for entry in facts["excluded"]:
+        reasons.setdefault(entry["reason"], []).append(entry["column"])
+    if reasons:
+        notes.append("Left out: " + "; ".join(f"{', '.join(columns)} ({reason})" for reason, columns in reasons.items()) + ".")
     return tuple(notes)
 
 
 def _cannot(why: str, table: LogTable, facts: dict[str, Any] | None = None, query: str = "") -> Finding:
-    numbers = facts or {"subsets": [], "excluded": []}
+    numbers = facts or {"subsets": [], "confounded": [], "excluded": []}
     return Finding("scope", CANNOT_TELL, f"Whether everyone or a subset is hit cannot be told: {why}.", why, numbers,
                    _frame(numbers["subsets"]), query, table.digest)
