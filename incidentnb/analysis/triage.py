@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "incidentnb/triage/1"
 _INPUT = ("path", "format", "lines", "parsed", "continuation", "rejected", "first", "last", "zone", "zone_source")
-_SUBSET = ("where", "cause", "failed", "total", "rate_inside", "rate_outside", "share_of_failures", "share_of_traffic", "same_as")
+_SUBSET = ("where", "cause", "failed", "total", "rate_inside", "rate_outside", "share_of_failures", "share_of_traffic", "same_as", "users")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def scope_json(scope: Finding) -> dict[str, Any]:
     """The object ``scope`` of the contract, which the verb ``scope`` prints by itself."""
     return {"verdict": scope.verdict, "why": scope.why, "explained": scope.numbers.get("explained"),
             "subsets": [{k: s.get(k) for k in _SUBSET} for s in scope.numbers.get("subsets", [])],
-            "excluded": scope.numbers.get("excluded", [])}
+            "confounded": scope.numbers.get("confounded", []), "excluded": scope.numbers.get("excluded", [])}
 
 
 def triage(table: LogTable, changes: Sequence[Change] = (), warnings: Sequence[str] = ()) -> Triage:
