@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from incidentnb.evidence.changes import Change
 
-MOST_SERVICES = 20  # of whose deploys the contents are walked
+MOST_SERVICES = 8  # of whose deploys the contents are walked: those deployed last before the onset
 _HEX = re.compile(r"(?<![0-9a-z])[0-9a-f]{7,64}(?![0-9a-z])")
 _NUMBER = re.compile(r"\d+(?:\.\d+)+[\w.+-]*")
 
@@ -59,8 +59,11 @@ def holding(changes: Sequence[Change], latest: datetime) -> Holding:
             deploys.setdefault(change.service, []).append((i, head))
         elif head is not None:
             contents[i] = [head]
-    for group in list(deploys.values())[:MOST_SERVICES]:
-        _walk(changes, sorted(group, key=lambda d: changes[d[0]].at), shas, contents)
+    for group in deploys.values():
+        group.sort(key=lambda d: (changes[d[0]].at, changes[d[0]].id))
+    parents = {i: [shas[p] for p in changes[i].details.get("parents") or () if p in shas] for i in commits} if deploys else {}
+    for group in sorted(deploys.values(), key=lambda g: (changes[g[-1][0]].at, changes[g[-1][0]].service), reverse=True)[:MOST_SERVICES]:
+        _walk(group, parents, contents)
     _by_merge(changes, commits, shas, contents)
     within: dict[int, list[int]] = {}
     for holder, held in contents.items():
@@ -83,7 +86,7 @@ def _head(change: Change, short: dict[str, list[str]], shas: dict[str, int], tag
     return tags.get(number[0].lower()) if number and change.kind == "deploy" and not change.details.get("sha") else None
 
 
-def _walk(changes: Sequence[Change], deploys: list[tuple[int, int]], shas: dict[str, int], contents: dict[int, list[int]]) -> None:
+def _walk(deploys: list[tuple[int, int]], parents: dict[int, list[int]], contents: dict[int, list[int]]) -> None:
     """Add what each deploy of one service brought, oldest first."""
     before: set[int] = set()
     for deploy, head in deploys:
@@ -96,7 +99,7 @@ def _walk(changes: Sequence[Change], deploys: list[tuple[int, int]], shas: dict[
             if i not in before:
                 before.add(i)
                 held.append(i)
-                waiting += [shas[p] for p in changes[i].details.get("parents") or () if p in shas]
+                waiting += parents[i]
         contents[deploy] = held
 
 

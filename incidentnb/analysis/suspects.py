@@ -48,10 +48,10 @@ def suspects(changes: Sequence[Change], onset: Finding | Interval, scope: Findin
         an hour, by time alone) or ``weak``; ``None`` without a rank. Frame: the same with readable names.
     """
     began = onset if isinstance(onset, Interval) else onset.numbers.get("onset")
-    known = list({(c.at, c.kind, c.id, c.service, c.version, c.summary): c for c in reversed(changes)}.values())[::-1]
+    known = _once(changes)
     if began is None:
         why = "no onset is known to rank them against"
-        listed = [_entry(Weighed(c, Ties(0.0)), None) for c in sorted(known, key=lambda c: c.at, reverse=True)[:SHOWN]]
+        listed = [_entry(Weighed(c, Ties(0.0)), None, None) for c in known[:SHOWN]]
         return Finding("suspects", CANNOT_TELL, f"{_count(known)} cannot be ranked: {why}.", why, {"changes": listed}, _frame(listed))
     if not known:
         why = "no change was given: name checkouts with --repo and change files with --changes"
@@ -59,21 +59,29 @@ def suspects(changes: Sequence[Change], onset: Finding | Interval, scope: Findin
     wheres = _wheres(scope)
     services, others = _context(table, wheres)
     scored = weighed(known, began, wheres, services=services, others=others, messages=_messages(patterns))
-    scored.sort(key=lambda s: (s.after, -s.bits if not s.after else s.change.at.timestamp(), -s.change.at.timestamp(), s.change.kind, s.change.id,
-                               s.change.summary, s.change.source))
+    scored.sort(key=lambda s: (s.after, -s.bits))
     ranked = [s for s in scored if not s.after and s.bits >= LEAST]
-    entries = [_entry(s, i + 1 if i < len(ranked) else None) for i, s in enumerate(scored[:SHOWN])]
+    entries = [_entry(s, began, i + 1 if i < len(ranked) else None) for i, s in enumerate(scored[:SHOWN])]
     notes = () if len(scored) <= SHOWN else (f"{len(scored) - SHOWN:,} further changes are not listed.",)
     tied = sum(s.ties.bits >= COLUMN - 1 and not s.after for s in scored)
     numbers = {"changes": entries, "known": len(known), "tied": tied}
     if not ranked:
         why = _why_none(scored, began, bool(wheres))
         return Finding("suspects", "no known change explains it", f"No known change explains it: {why}.", why, numbers, _frame(entries), notes=notes)
-    sentence = _sentence(ranked, scored, bool(wheres))
+    sentence = _sentence(ranked, scored, began, bool(wheres))
     why = "ranked by nearness to the onset and by what they share with the failing subset" if wheres else \
         "ranked by nearness to the onset: no failing subset is known to compare them with"
     return Finding("suspects", "candidates", sentence, why, numbers, _frame(entries),
                    notes=(*notes, "Candidates, not causes: none is one before a hypothesis about it is supported."))
+
+
+def _once(changes: Sequence[Change]) -> list[Change]:
+    """Each change once, the latest first, in an order that does not hang on that of the input; of doubles the one that says most."""
+    ordered = sorted(changes, key=lambda c: (c.at, c.kind, c.id, c.summary, c.service, c.version, len(c.details), c.source), reverse=True)
+    once: dict[tuple[Any, ...], Change] = {}
+    for change in ordered:
+        once.setdefault((change.at, change.kind, change.id, change.service, change.version, change.summary), change)
+    return list(once.values())
 
 
 def _wheres(scope: Finding | None) -> list[dict[str, Any]]:
@@ -107,10 +115,11 @@ def _strength(s: Weighed) -> str:
     return "near" if s.near >= NEAR and not s.ties.against and s.bits >= NEAR + UNTIED else "weak"
 
 
-def _sentence(ranked: list[Weighed], scored: list[Weighed], subset: bool) -> str:
+def _sentence(ranked: list[Weighed], scored: list[Weighed], began: Interval, subset: bool) -> str:
     first = ranked[0]
     count = _count([s.change for s in scored])
-    told = f"{_name(first.change)}, {at(first.change.at)}{': ' + first.change.summary if first.change.summary else ''} ({'; '.join(first.reasons)})"
+    summary = f": {first.change.summary}" if first.change.summary else ""
+    told = f"{_name(first.change)}, {at(first.change.at)}{summary} ({'; '.join(first.words(began))})"
     if _strength(first) == "strong":
         rival = next((s for s in ranked[1:] if s.holder is not first.change and first.holder is not s.change), None)
         close = f" {_name(rival.change)} is about as likely." if rival is not None and first.bits - rival.bits < 1 else ""
@@ -141,13 +150,13 @@ def _count(changes: Sequence[Change]) -> str:
     return f"{len(changes):,} known change{'' if len(changes) == 1 else 's'}"
 
 
-def _entry(s: Weighed, rank: int | None) -> dict[str, Any]:
+def _entry(s: Weighed, began: Interval | None, rank: int | None) -> dict[str, Any]:
     change, details = s.change, s.change.details
     instants = {name: details[name] for name in ("authored_at", "committed_at", "ended_at") if isinstance(details.get(name), datetime)}
     files = {"files": list(change.files[:FILES]), "files_total": int(details.get("files_total") or len(change.files))} if change.files else {}
     held = {"in": f"{s.holder.kind} {s.holder.id}", "deployed_at": s.holder.at if s.holder.kind == "deploy" else None} if s.holder else {}
     return {"at": change.at, "kind": change.kind, "id": change.id, "summary": change.summary, "source": change.source, "rank": rank,
-            "reasons": list(s.reasons), "strength": _strength(s) if rank else None, "score": round(s.bits, 1) if rank else None,
+            "reasons": s.words(began) if began else [], "strength": _strength(s) if rank else None, "score": round(s.bits, 1) if rank else None,
             "service": change.service, "version": change.version, "author": change.author, **instants, **files, **held}
 
 

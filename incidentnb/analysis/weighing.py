@@ -36,13 +36,27 @@ class Weighed:
     bits: float = 0.0
     near: float = 0.0
     after: bool = False
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[tuple[str | timedelta, ...]] = field(default_factory=list)
     holder: Change | None = None
+    told: str = ""
+
+    def words(self, began: Interval) -> list[str]:
+        """Its reasons as texts, in the order: time, how it ran or what holds it, what it shares, what speaks against it."""
+        reasons = self.reasons
+        if self.change.kind == "commit" and not self.after:
+            held = f"in the {'merge' if self.holder.kind == 'commit' else self.holder.kind} {(self.holder.version or self.holder.id)[:60]}" \
+                if self.holder else ""
+            reasons = [_commit_times(self.change, self.holder, began), *((word,) for word in (held, self.told) if word)]
+        told = ["".join(spell(part) if isinstance(part, timedelta) else part for part in reason) for reason in reasons]
+        return [*told, *self.ties.words, *([self.ties.against] if self.ties.against else [])]
 
 
 def weighed(known: Sequence[Change], began: Interval, wheres: Sequence[Mapping[str, Any]], *, services: Collection[str] = (),
             others: Mapping[str, Collection[str]] | None = None, messages: Iterable[str] = ()) -> list[Weighed]:
-    """Every change with its score, in no order; those after the latest onset last, marked ``after``. Arguments as for ``ties``."""
+    """Every change with its score, in the order given (the latest first); those after the latest onset last, marked ``after``.
+
+    Arguments as for ``ties``.
+    """
     early = [c for c in known if c.at <= began.latest]
     near = nearness(began)
     scored = [Weighed(c, t) for c, t in zip(early, ties(early, wheres, services=services, others=others, messages=messages), strict=True)]
@@ -51,10 +65,8 @@ def weighed(known: Sequence[Change], began: Interval, wheres: Sequence[Mapping[s
         _tie_by_content(s, scored, held.contents.get(i, ()))
         _judge(s, began, near)
         s.bits += s.ties.bits
-    _lift(scored, held, began)
-    for s in scored:
-        s.reasons += [*s.ties.words, *([s.ties.against] if s.ties.against else [])]
-    return scored + [Weighed(c, Ties(0.0), -100.0, after=True, reasons=_afterwards(c, began)) for c in known if c.at > began.latest]
+    _lift(scored, held)
+    return scored + [Weighed(c, Ties(0.0), -100.0, after=True, reasons=_afterwards(c, began)) for c in reversed(known) if c.at > began.latest]
 
 
 def _tie_by_content(s: Weighed, scored: list[Weighed], contents: Sequence[int]) -> None:
@@ -75,101 +87,92 @@ def _judge(s: Weighed, began: Interval, near: Callable[[datetime], float]) -> No
     s.near = near(moment)
     s.bits = s.near + KINDS.get(change.kind, -1.0)
     if rolled and ended > began.at:
-        s.reasons = [f"began {spell(began.at - change.at)} before the onset, ended {spell(ended - began.at)} after it"]
+        s.reasons = [("began ", began.at - change.at, " before the onset, ended ", ended - began.at, " after it")]
     else:
-        when = f"{spell(began.at - moment)} before the onset" if moment < began.at else \
-            "within the interval of the onset" if moment > began.at else "at the onset"
-        s.reasons = [f"expired {when}" if details.get("expires") else when]
+        s.reasons = [("expired " if details.get("expires") else "", *_before(moment, began))]
     _judge_certificate(s, began)
     if change.kind in ("job", "external"):
         _judge_run(s, began, ended)
     if runs := int(details.get("earlier") or 0):
         s.bits += max(MOST_RUNS, -log2(1 + runs))
-        s.reasons.append(f"the same came {runs} {'time' if runs == 1 else 'times'} before in what was given")
+        s.reasons.append((f"the same came {runs} {'time' if runs == 1 else 'times'} before in what was given",))
     elif change.kind == "job" and (often := _AGAIN.search(f"{change.summary} {details.get('kind', '')}")):
         s.bits += MOST_RUNS
-        s.reasons.append(f"it runs again and again ({often[0].lower()})")
+        s.reasons.append((f"it runs again and again ({often[0].lower()})",))
     if details.get("rollback") and change.kind != "commit":
-        s.reasons.append("takes something back")
+        s.reasons.append(("takes something back",))
+
+
+def _before(moment: datetime, began: Interval) -> tuple[str | timedelta, ...]:
+    return (began.at - moment, " before the onset") if moment < began.at else \
+        ("within the interval of the onset",) if moment > began.at else ("at the onset",)
 
 
 def _judge_certificate(s: Weighed, began: Interval) -> None:
     details = s.change.details
     if details.get("expires") and details.get("superseded"):
         s.bits += SUPERSEDED
-        s.reasons.append("another certificate of this name was valid then")
+        s.reasons.append(("another certificate of this name was valid then",))
     elif details.get("expires"):
         s.bits += RUN_OUT
     elif s.change.kind == "certificate" and isinstance(details.get("not_before"), datetime) and details["not_before"] > began.latest:
         s.bits += RUN_OUT
-        s.reasons.append(f"not valid before {at(details['not_before'], began.at)}")
+        s.reasons.append((f"not valid before {at(details['not_before'], began.at)}",))
 
 
 def _judge_run(s: Weighed, began: Interval, ended: datetime | None) -> None:
     if ended is not None and ended >= began.earliest:
-        s.reasons.append("still going on at the onset")
+        s.reasons.append(("still going on at the onset",))
     elif ended is not None or ends(s.change):
         s.bits += OVER
-        s.reasons.append(f"over {spell(began.at - ended)} before the onset" if ended is not None else "tells of an end")
+        s.reasons.append(("over ", began.at - ended, " before the onset") if ended is not None else ("tells of an end",))
 
 
-def _lift(scored: list[Weighed], held: Holding, began: Interval) -> None:
+def _lift(scored: list[Weighed], held: Holding) -> None:
     """Commits by what holds them: the deploy, else the merge, each commit for its part of it."""
-    parts = {h: [(i, 2.0 ** max(0.0, scored[i].ties.bits)) for i in contents] for h, contents in held.contents.items()}
-    total = {h: sum(weight for _, weight in listed) for h, listed in parts.items()}
-    weights = {(h, i): weight for h, listed in parts.items() for i, weight in listed}
-
-    def by(h: int, i: int) -> float:
-        return scored[h].bits + HELD + log2(weights[h, i] / total[h])
-
+    own = [max(0.0, s.ties.bits) for s in scored]
+    weight = [2.0 ** bits for bits in own]
+    share = {h: log2(sum(weight[i] for i in contents)) for h, contents in held.contents.items()}
     order = sorted((i for i, s in enumerate(scored) if s.change.kind == "commit"), key=lambda i: (bool(scored[i].change.details.get("merged_by")), i))
     for i in order:  # merges and the main line first: what a merge brought goes by the merge
         s = scored[i]
         holders = held.within.get(i, [])
-        others = [h for h in holders if scored[h].change.kind != "commit"]
-        chosen = max(others or holders, key=lambda h: (by(h, i), -h), default=None)
-        if chosen is not None:
-            s.bits, s.holder = by(chosen, i), scored[chosen].change
+        if holders:
+            others = [h for h in holders if scored[h].change.kind != "commit"]
+            bits, chosen = max([(scored[h].bits - share[h], -h) for h in others or holders])
+            s.bits, s.holder = bits + HELD + own[i], scored[-chosen].change
+            s.told = "" if i not in held.undeployed else "in no known deploy before the onset"
         elif i in held.undeployed:
-            s.bits += UNDEPLOYED
+            s.bits, s.told = s.bits + UNDEPLOYED, "in no known deploy before the onset"
         elif i in held.unclear:
-            s.bits = min(s.bits - KINDS["commit"], scored[held.unclear[i]].bits) + UNCLEAR
-        s.reasons = _commit_times(s.change, s.holder, began) + _commit_words(s, i, held, scored)
+            deploy = scored[held.unclear[i]]
+            s.bits = min(s.bits - KINDS["commit"], deploy.bits) + UNCLEAR
+            s.told = f"before the deploy {(deploy.change.version or deploy.change.id)[:60]}, which does not say what it holds"
 
 
-def _commit_times(change: Change, holder: Change | None, began: Interval) -> list[str]:
+def _commit_times(change: Change, holder: Change | None, began: Interval) -> tuple[str | timedelta, ...]:
     """``written 3 d, merged 20 min, deployed 49 s before the onset``: the times of a commit that differ by a minute or more."""
     written, committed = change.details.get("authored_at"), change.details.get("committed_at")
-    came = "merged" if change.details.get("merged_by") or change.details.get("merge") else "committed"
-    steps = [("written", written)] if isinstance(written, datetime) else []
-    steps += [("committed", committed)] if isinstance(committed, datetime) and came == "merged" and committed != change.at else []
-    steps += [(came, change.at)]
-    steps += [("deployed", holder.at)] if holder is not None and holder.kind == "deploy" else []
+    merged = bool(change.details.get("merged_by") or change.details.get("merge"))
+    steps = [("written ", written)] if isinstance(written, datetime) else []
+    steps += [("committed ", committed)] if merged and isinstance(committed, datetime) and committed != change.at else []
+    steps += [("merged " if merged else "committed ", change.at)]
+    steps += [("deployed ", holder.at)] if holder is not None and holder.kind == "deploy" else []
     told: list[tuple[str, datetime]] = []
     for name, moment in steps:
-        if told and abs(moment - told[-1][1]) < timedelta(minutes=1) and name != "deployed":
+        if told and abs(moment - told[-1][1]) < timedelta(minutes=1) and name != "deployed ":
             told.pop()
         told.append((name, moment))
-    words = [f"{name} {spell(began.at - moment)}" if moment < began.at else f"{name} within the interval of the onset" for name, moment in told]
-    return [", ".join(words) + (" before the onset" if told[-1][1] < began.at else "")]
+    words: list[str | timedelta] = []
+    for name, moment in told:
+        words += [", " if words else "", name, *((began.at - moment,) if moment < began.at else ("within the interval of the onset",))]
+    return (*words, " before the onset") if told[-1][1] < began.at else tuple(words)
 
 
-def _commit_words(s: Weighed, i: int, held: Holding, scored: list[Weighed]) -> list[str]:
-    if s.holder is not None:
-        name = s.holder.version or s.holder.id
-        return [f"in the {'merge' if s.holder.kind == 'commit' else s.holder.kind} {name[:60]}"]
-    if i in held.undeployed:
-        return ["in no known deploy before the onset"]
-    if i in held.unclear:
-        deploy = scored[held.unclear[i]].change
-        return [f"before the deploy {(deploy.version or deploy.id)[:60]}, which does not say what it holds"]
-    return []
-
-
-def _afterwards(change: Change, began: Interval) -> list[str]:
-    reasons = [f"after the onset ({spell(change.at - began.at)} later)"]
+def _afterwards(change: Change, began: Interval) -> list[tuple[str | timedelta, ...]]:
+    reasons: list[tuple[str | timedelta, ...]] = [("after the onset (", change.at - began.at, " later)")]
     if change.details.get("rollback") or "rollback" in change.summary.lower():
-        reasons.append("what was tried, no candidate")
+        reasons.append(("what was tried, no candidate",))
     elif change.kind == "external":
-        reasons.append("told after it; a provider may tell late")
+        reasons.append(("told after it; a provider may tell late",))
     return reasons
