@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incidentnb.analysis import masks, mining
-from incidentnb.analysis.patterns import assign, change, patterns
+from incidentnb.analysis.patterns import assign, patterns
 from incidentnb.evidence.table import table_of
 from incidentnb.findings import Finding
 from incidentnb.times import Interval
@@ -88,9 +88,116 @@ def test_any_text_has_a_shape(lines):
     assert dict(zip(lines, shapes, strict=True)) == dict(zip(lines[::-1], mining.shapes(lines[::-1], [1] * len(lines)), strict=True))
 
 
-def test_change_is_measured_against_exposure():
-    """Twice the count in twice the traffic is no change."""
-    gain, ratio = change(100, 200, 1000, 2000)
-    assert gain == pytest.approx(0, abs=1e-9)
-    assert ratio == pytest.approx(1, rel=0.01)
-    assert change(0, 50, 1000, 1000)[0] > 20
+def counts(found: Finding) -> dict[str, tuple[int, int]]:
+    return {p["pattern"]: (p["count_before"], p["count_during"]) for p in found.numbers["patterns"]}
+
+
+def test_counts_sum_to_the_records():
+    """The counts of all patterns sum to the records with a message, and so does what ``assign`` gives; records without one are not counted."""
+    frame = log()
+    frame.loc[frame.index[::7], "message"] = None
+    found = patterns(table_of(frame), ONSET)
+    assert sum(map(sum, counts(found).values())) == frame["message"].notna().sum() == found.numbers["records"]
+    assert found.numbers["ungrouped"] == 0
+    assigned = assign(table_of(frame))["pattern"].to_numpy()[frame["message"].notna()]
+    assert pd.Series(assigned).value_counts().to_dict() == {name: b + d for name, (b, d) in counts(found).items()}
+
+
+def test_order_of_lines_changes_nothing():
+    """Shuffled lines have the same patterns and counts."""
+    frame = log()
+    shuffled = frame.sample(frac=1, random_state=3).assign(line=range(1, len(frame) + 1))
+    assert counts(patterns(table_of(frame), ONSET)) == counts(patterns(table_of(shuffled), ONSET))
+    assert assign(table_of(frame))["pattern"].value_counts().to_dict() == assign(table_of(shuffled))["pattern"].value_counts().to_dict()
+
+
+def test_shifted_times_shift_the_first_and_last_alone():
+    """A log of another day has the same answer with other times."""
+    day = timedelta(days=1, hours=3)
+    moved = Interval(BEGAN + day, BEGAN + day, BEGAN + day)
+    one = patterns(table_of(log()), ONSET).numbers["patterns"]
+    found = patterns(table_of(log().assign(time=lambda f: f["time"] + day)), Finding("onset", "spike", "", numbers={"onset": moved}))
+    other = found.numbers["patterns"]
+    assert [{**p, "first": p["first"] + day, "last": p["last"] + day} for p in one] == other
+
+
+@given(st.text(max_size=200) | st.sampled_from(list(log()["message"].unique()[::400])))
+def test_masking_twice_is_masking_once(text):
+    """A masked line is masked already."""
+    once = masks.mask(text)
+    assert masks.mask(once) == once
+    assert masks.second(masks.second(once)) == masks.second(once)
+
+
+def test_example_is_a_real_line_of_its_pattern():
+    """Each example is a line of its file as it stands there, belongs to its pattern, and lies since the onset where the pattern does."""
+    frame = log()
+    belongs = dict(zip(frame["line"], assign(table_of(frame))["pattern"], strict=True))
+    for entry in patterns(table_of(frame), ONSET).numbers["patterns"]:
+        place, _, text = entry["example"].partition("  ")
+        line = int(place.removeprefix("app.log:"))
+        assert frame.loc[frame["line"] == line, "message"].item() == text
+        assert belongs[line] == entry["pattern"]
+        assert not entry["count_during"] or frame.loc[frame["line"] == line, "time"].item() >= BEGAN
+
+
+def test_stack_traces_are_folded():
+    """Two causes under one wrapper are two patterns, one cause under varying texts is one, wherever the trace stands; others keep their message."""
+    def trace(cause: str, n: int) -> str:
+        return (f"charge of user{n} 'x{n}' failed\njava.lang.RuntimeException: order {n}\n\tat com.shop.Web.post(Web.java:5)\n"
+                f"Caused by: {cause}: no answer from {n}\n\tat java.base/java.net.Net.call(Net.java:1)\n\tat com.shop.Pay.charge(Pay.java:88)")
+
+    rows = [("ERROR", trace("java.net.ConnectException", n), None) for n in range(40)]
+    rows += [("ERROR", "charge failed", trace("java.io.EOFException", n)) for n in range(30)] + [("INFO", f"served {n}", None) for n in range(50)]
+    frame = pd.DataFrame(rows, columns=["level", "message", "error.stack_trace"]).assign(source="a.log", line=range(1, 121))
+    frame["time"] = [BEGAN + timedelta(seconds=10 * i) for i in range(70)] + [START + timedelta(seconds=60 * i) for i in range(50)]
+    found = patterns(table_of(frame), ONSET)
+    assert counts(found) == {"java.net.ConnectException at com.shop.Pay.charge (Pay.java)": (0, 40),
+                             "java.io.EOFException at com.shop.Pay.charge (Pay.java)": (0, 30), "served <*>": (30, 20)}
+    first = found.numbers["patterns"][0]
+    assert (first["exception"], first["frame"]) == ("java.net.ConnectException", "com.shop.Pay.charge (Pay.java:88)")
+    assert first["example"] == "a.log:1  charge of user0 'x0' failed"
+    assert assign(table_of(frame))["pattern"].value_counts().to_dict() == {name: b + d for name, (b, d) in counts(found).items()}
+
+
+def test_sampled_counts_are_told_and_near(monkeypatch):
+    """Of many records some are read: counts are estimates near the truth, the note says so, and what is called new holds on what was read."""
+    from incidentnb.analysis import patterns as room
+
+    monkeypatch.setattr(room, "QUIET_ABOVE", 400)
+    frame = log()
+    found = patterns(table_of(frame), ONSET)
+    served = next(p for p in found.numbers["patterns"] if p["pattern"].startswith("served"))
+    assert found.numbers["sampled"] > 1
+    assert "one in" in found.notes[0]
+    assert abs(served["count_before"] + served["count_during"] - 3600) < 600
+    assert counts(found)[found.numbers["patterns"][0]["pattern"]] == (0, 180)
+    assert [p["pattern"][:7] for p in found.numbers["patterns"] if p["new"]] == ["payment"]
+
+
+def test_nothing_before_cannot_be_told():
+    """Without a record before the onset nothing is called new; the patterns are listed all the same."""
+    found = patterns(table_of(log()[lambda f: f["time"] >= BEGAN]), ONSET)
+    assert found.verdict == "cannot tell"
+    assert found.numbers["patterns"]
+    assert not any(p["new"] for p in found.numbers["patterns"])
+
+
+def test_undated_records_are_listed():
+    """Records without a time have patterns and examples, and no first time."""
+    found = patterns(table_of(log().assign(time=pd.Series([None] * len(log()), dtype="datetime64[us, UTC]"))))
+    assert found.verdict == "listed"
+    assert all(p["first"] is None and p["example"].startswith("app.log:") for p in found.numbers["patterns"])
+
+
+def test_hostile_messages():
+    """Megabytes, NULs, empty ones, markup, our own marks and very many shapes are patterns like others; what is left out is counted."""
+    words = [f"{chr(97 + i % 26)}{chr(97 + i // 26 % 26)}{chr(97 + i // 676 % 26)}" for i in range(17_576)]
+    texts = [f"{w} went wrong in {v}" for w, v in zip(words, reversed(words), strict=True)] + [f"{w}{w}" for w in words[:6000]]
+    texts += ["x" * 2_000_000, "a(" * 100_000, "", "\x00", "<script>alert(1)</script>", "<*> <*>", "\ue000", "at (((((\n  at (", "' OR 1=1 --"]
+    frame = pd.DataFrame({"time": BEGAN, "level": "ERROR", "message": texts, "source": "a", "line": range(len(texts))})
+    found = patterns(table_of(frame))
+    every = found.numbers
+    assert every["records"] == len(texts)
+    assert every["ungrouped"] == max(0, len(set(texts)) - 20_000)
+    assert len(assign(table_of(frame))) == len(texts)

@@ -51,7 +51,11 @@ def masked_sql(column: str) -> str:
 
 
 def second(masked: str) -> str:
-    """What a second look at a masked line masks: quoted text, values of keys, dotted names, and runs of masks made one."""
-    for expression, by in _SECOND:
-        masked = expression.sub(by, masked)
+    """What a second look at a masked line masks: quoted text, values of keys, dotted names, and runs of masks made one; until nothing changes."""
+    for _ in range(8):
+        before = masked
+        for expression, by in _SECOND:
+            masked = expression.sub(by, masked)
+        if masked == before:
+            break
     return masked

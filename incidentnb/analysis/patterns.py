@@ -3,64 +3,76 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from incidentnb.analysis.masks import masked_sql
-from incidentnb.analysis.scope import spans
+from incidentnb.analysis.newness import Counted, Exposure, change, judge
+from incidentnb.analysis.scope import instant, spans
 from incidentnb.findings import CANNOT_TELL, Finding
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from incidentnb.analysis.newness import Judged
     from incidentnb.evidence.table import LogTable
 
-MOST_MASKED, SAMPLE_ABOVE, SHOWN = 20_000, 300_000, 40
-GROWN_RATIO, SURE, SEEN = 3.0, 6.6, 3.0  # 6.6: half of the chi-squared point for p = 0.0003, for the many shapes that are looked at
+__all__ = ["assign", "change", "patterns"]
+
+MOST_MASKED, SHOWN = 20_000, 40
+LOUD_ABOVE, QUIET_ABOVE = 100_000, 60_000  # more records than this, at WARN and above and below it, are sampled
+MOST_SLOTS = 600  # of one time before the onset
 _FALLBACK = "concat_ws(' ', method, coalesce(route, path), CAST(http_status AS VARCHAR))"
+_LOUD = ("WARN", "ERROR", "FATAL")
+_IS_LOUD = "coalesce(level IN ('WARN', 'ERROR', 'FATAL'), false)"
+_NEVER = "TIMESTAMP '9999-01-01'"
 
 
 def patterns(table: LogTable, onset: Finding | None = None) -> Finding:
     """The message shapes, the new ones first.
 
+    Method: what varies by its look is masked, distinct masked lines are grouped (a Brain-like grouping: Yu et al. 2023, "Brain: Log parsing
+    with bidirectional parallel tree", with the masks of Drain: He et al. 2017), a record with a stack trace by its innermost exception and
+    root frame (``traces``). Each pattern's count since the onset is judged against its count before, given exposure in time and in
+    requests (``newness``: p = r^n for a new one, quasi-Poisson for grown and vanished ones, false discoveries at most 5 %).
+    Complexity: one scan of the records; at most some 100,000 loud and 60,000 other ones are masked, the rest is estimated from them by
+    a hash of their line; O(m) for m distinct masked lines of bounded length.
+
     Returns:
         Verdict ``new patterns``, ``no new pattern``, ``listed`` (without an onset) or ``cannot tell``; numbers ``patterns`` [{pattern,
-        count_before, count_during, new, grown, vanished, first, level, example}] with new ones first, then grown, vanished and
-        frequent ones; ``example`` is ``file:line  text``; ``count_before`` is ``None`` without an onset; ``distinct`` shapes in
-        all. Frame: the same with readable names.
+        count_before, count_during, new, grown, vanished, ratio (of the rates, since to before), p_value, first, last, level, example,
+        exception, frame}] with new ones first (those at WARN and above before the others), then grown, vanished and frequent ones;
+        ``example`` is ``file:line  text`` of a real record, since the onset where there is one; ``exception`` and ``frame`` of a stack
+        trace, else ``None``; ``count_before``, ``ratio`` and ``p_value`` are ``None`` without an onset; ``distinct`` shapes in all,
+        ``new``, ``grown``, ``vanished`` of them; ``records`` with a message, ``ungrouped`` of them; ``sampled`` (one in so many);
+        ``least``, from which count on a lone pattern is called new. Frame: the same with readable names.
     """
-    span = spans(table, onset) if onset is not None else None
-    text, weight, where = _population(table, span)
-    if text is None:
+    span = _span(table, onset)
+    read = _reading(table, span)
+    if read is None:
         return _cannot("no record has a message", table)
-    query = _query(text, weight, where, span)
+    exposure = read.exposure
+    query = _query(table, read, span)
     got = table.frame(query)
     if not len(got):
         return _cannot("no record with a message lies in the window", table)
-    merged = _merged(got)
-    exposure = _exposure(table, span)
-    entries = _judged(merged, exposure) if span else _listed(merged)
-    new = [e for e in entries if e["new"]]
-    vanished = [e for e in entries if e["vanished"]]
-    notes = [] if weight == 1 else [f"Of the records below WARN one in {weight} was read; their counts are estimates."]
-    if len(got) >= MOST_MASKED:
-        notes.append(f"Only the {MOST_MASKED:,} most frequent masked messages were grouped.")
-    numbers = {"patterns": entries[:SHOWN], "distinct": len(merged), "new": len(new), "vanished": len(vanished)}
-    frame = _frame(entries[:SHOWN])
-    if not span:
-        sentence = f"{len(merged):,} message patterns; the most frequent, {entries[0]['count_during']:,} times: {entries[0]['pattern']}"
-        return Finding("patterns", "listed", sentence, "no onset to compare with", numbers, frame, query, table.digest, tuple(notes))
-    if new:
-        top = new[0]
-        sentence = f"{len(new):,} new since the onset, foremost {top['count_during']:,} × {top['pattern']}"
-    else:
-        sentence = f"No message pattern of {len(merged):,} is new since the onset"
-    sentence += f"; {len(vanished):,} vanished." if vanished else "."
-    return Finding("patterns", "new patterns" if new else "no new pattern", sentence, "counted against the requests before and since the onset",
-                   numbers, frame, query, table.digest, tuple(notes))
+    groups = _grouped(got)
+    judged = judge([g["counted"] for g in groups], exposure) if exposure else [None] * len(groups)
+    entries = _entries(groups, judged)
+    grouped = sum((e["count_before"] or 0) + e["count_during"] for e in entries)
+    ungrouped = read.records - grouped if read.loud == read.quiet == 1 else 0
+    kinds = {kind: sum(bool(e[kind]) for e in entries) for kind in ("new", "grown", "vanished")}
+    numbers = {"patterns": entries[:SHOWN], "distinct": len(entries), **kinds, "records": read.records, "ungrouped": ungrouped,
+               "sampled": max(read.loud, read.quiet), "least": exposure.least if exposure else None}
+    verdict, sentence, why = _answer(entries, kinds, exposure)
+    return Finding("patterns", verdict, sentence, why, numbers, _frame(entries[:SHOWN]), query, table.digest, _notes(read, ungrouped))
 
 
 def assign(table: LogTable) -> pd.DataFrame:
     """The pattern of every record.
+
+    Method and sources as ``patterns``; every record is masked, in the engine. Complexity: O(records) in the engine, O(m) for m distinct
+    masked lines in Python.
 
     Returns:
         A frame ``source``, ``line``, ``pattern``, in order of source and line.
@@ -70,102 +82,194 @@ def assign(table: LogTable) -> pd.DataFrame:
     from incidentnb.analysis import mining
 
     text = f"coalesce(message, {_FALLBACK}, '')"
-    got = table.frame(f"SELECT source, line, {masked_sql(text)} AS masked FROM log ORDER BY source, line")
-    counts = got["masked"].value_counts(sort=False)
-    shape = dict(zip(counts.index, mining.shapes(list(counts.index), list(counts)), strict=True))
-    return pd.DataFrame({"source": got["source"], "line": got["line"], "pattern": got["masked"].map(shape)})
+    got = table.frame(f"SELECT source, line, {_keys(table, text)} FROM log ORDER BY source, line")
+    codes, distinct = pd.factorize(pd.MultiIndex.from_frame(got[["masked", "kept"]]) if got["kept"].notna().any() else got["masked"])
+    counts = pd.Series(codes).value_counts(sort=False).sort_index()
+    masked, kept = ([d[0] for d in distinct], [d[1] for d in distinct]) if isinstance(distinct, pd.MultiIndex) else (list(distinct), None)
+    shapes = _shapes(masked, kept, [int(n) for n in counts], mining)[0]
+    return pd.DataFrame({"source": got["source"], "line": got["line"], "pattern": pd.Series(shapes).take(codes).to_numpy()})
 
 
-def _population(table: LogTable, span: dict[str, Any] | None) -> tuple[str | None, int, str]:
-    """The text to mine, the weight of sampled records, and the condition on records."""
-    window = f"({span['in_before']} OR ({span['in_during']}))" if span else "true"
-    got = table.row(f"SELECT count(message) AS messages, count(*) FILTER (WHERE method IS NOT NULL OR route IS NOT NULL) AS requests "
-                    f"FROM log WHERE {window}")
+def _keys(table: LogTable, text: str) -> str:
+    """SQL of what a record is grouped by: ``masked`` (its first line) and ``kept`` (of its stack trace, else NULL)."""
+    from incidentnb.analysis import traces
+
+    return f"{masked_sql(text)} AS masked, {traces.key_sql(traces.text_sql(text, traces.columns(table.columns)))} AS kept"
+
+
+def _shapes(masked: list[str], kept: list[Any] | None, weights: list[int], mining: Any) -> tuple[list[str], list[Any]]:
+    """The shape of each distinct masked line, or of the trace kept with it, and the folded traces."""
+    from incidentnb.analysis import masks, traces
+
+    folded = [traces.fold(k) if isinstance(k, str) else None for k in kept or [None] * len(masked)]
+    plain = [i for i, trace in enumerate(folded) if trace is None]
+    answer = ["" if trace is None else trace.shape(masks.second(line)) for trace, line in zip(folded, masked, strict=True)]
+    weight: dict[str, int] = {}
+    for i in plain:
+        weight[masked[i]] = weight.get(masked[i], 0) + weights[i]
+    shape = dict(zip(weight, mining.shapes(list(weight), list(weight.values())), strict=True))
+    for i in plain:
+        answer[i] = shape[masked[i]]
+    return answer, folded
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What is read: the text of a record, the condition on records, how many there are, one in how many of the loud and of the other ones."""
+
+    text: str
+    where: str
+    records: int
+    loud: int
+    quiet: int
+    exposure: Exposure | None
+
+    @property
+    def worth(self) -> str:
+        """How many records a read one stands for, in SQL."""
+        return str(self.loud) if self.loud == self.quiet else f"CASE WHEN {_IS_LOUD} THEN {self.loud} ELSE {self.quiet} END"
+
+
+def _reading(table: LogTable, span: dict[str, Any] | None) -> _Reading | None:
+    """What there is, counted in one pass; ``None`` where there is nothing to read.
+
+    Where levels decide the outcome, what did not fail stands for the requests: a flood of errors is no traffic.
+    """
+    before, during = (span["in_before"], span["in_during"]) if span else ("false", "true")
+    total = "total" if {"total", "failing"} <= table.columns.keys() else "1"
+    traffic = "failed IS NOT NULL" + (" AND NOT failed" if table.outcome == "level" else "")
+    window = f"({before} OR ({during}))" if span else "true"
+    asked = "method IS NOT NULL OR route IS NOT NULL"
+    got = table.row(f"""SELECT count(message) AS messages, count(message) FILTER ({_IS_LOUD}) AS loud, count(*) FILTER ({asked}) AS requests,
+        min(time) FILTER ({before}) AS first, max(time) FILTER ({during}) AS last, sum({total}) FILTER ({traffic} AND {before}) AS b,
+        sum({total}) FILTER ({traffic} AND {during}) AS d FROM log WHERE {window}""")
     if not got["messages"] and not got["requests"]:
-        return None, 1, ""
-    text, rows = ("message", got["messages"]) if got["messages"] else (_FALLBACK, got["requests"])
-    weight = math.ceil(rows / SAMPLE_ABOVE)
-    where = f"{window} AND {'message IS NOT NULL' if got['messages'] else '(method IS NOT NULL OR route IS NOT NULL)'}"
-    if weight > 1:
-        where += f" AND ({_LOUD} OR hash(time, source, line) % {weight} = 0)"
-    return text, weight, where
+        return None
+    text, rows, loud = ("message", got["messages"], got["loud"]) if got["messages"] else (_FALLBACK, got["requests"], 0)
+    every = [max(1, math.ceil(n / most)) for n, most in ((loud, LOUD_ABOVE), (rows - loud, QUIET_ABOVE))]
+    if not got["messages"]:
+        every[0] = every[1]
+    where = f"{window} AND {'message IS NOT NULL' if got['messages'] else f'({asked})'}"
+    if max(every) > 1:  # by a hash of the line, so that the same records are read each time
+        low, high = ((2**64 - 1) // n for n in every)
+        where += f" AND hash(line) <= CASE WHEN {_IS_LOUD} THEN {low}::UBIGINT ELSE {high}::UBIGINT END"
+    return _Reading(text, where, rows, *every, exposure=_exposure(got, span) if span else None)
 
 
-_LOUD = "coalesce(level IN ('WARN', 'ERROR', 'FATAL'), false)"
+def _exposure(got: dict[str, Any], span: dict[str, Any]) -> Exposure:
+    stop = min((t for t in (span["stop"], got["last"]) if t is not None), default=span["start"])
+    before = max(0.0, (span["until"] - got["first"]).total_seconds()) if got["first"] else 0.0
+    during = max(1e-3, (stop - span["start"]).total_seconds()) if got["last"] else 0.0
+    return Exposure(before, during, float(got["b"] or 0), float(got["d"] or 0), max(1.0, during / 30, before / MOST_SLOTS))
 
 
-def _query(text: str, weight: int, where: str, span: dict[str, Any] | None) -> str:
-    during = span["in_during"] if span else "true"
-    before = span["in_before"] if span else "false"
-    worth = "1" if weight == 1 else f"CASE WHEN {_LOUD} THEN 1 ELSE {weight} END"
-    return f"""SELECT masked, sum(worth) FILTER (WHERE {before}) AS before, sum(worth) FILTER (WHERE {during}) AS during, min(time) AS first,
-mode(level) AS level, arg_min(coalesce(source, '') || ':' || coalesce(CAST(line AS VARCHAR), '') || '  ' || left(said, 1000), time) AS example
-FROM (SELECT {masked_sql(text)} AS masked, {text} AS said, {worth} AS worth, time, level, source, line FROM log WHERE {where})
-GROUP BY masked ORDER BY count(*) DESC, masked LIMIT {MOST_MASKED}"""
+def _span(table: LogTable, onset: Finding | None) -> dict[str, Any] | None:
+    """As ``spans``, with ``until``, where the time before ends."""
+    found = spans(table, onset) if onset is not None else None
+    return found and {**found, "until": min(found["start"], onset.numbers["onset"].earliest)}
 
 
-def _merged(got: pd.DataFrame) -> pd.DataFrame:
-    """One row per shape: ``pattern``, ``before``, ``during``, ``first``, ``level``, ``example``."""
+def _query(table: LogTable, read: _Reading, span: dict[str, Any] | None) -> str:
+    """One row per masked line and trace: counts, the slots it came in and how often, first and last times, one example."""
+    since, at, until = (span["in_during"], instant(span["start"]), instant(span["until"])) if span else ("true", _NEVER, _NEVER)
+    slot = f"CAST(floor((epoch_us(time) - epoch_us({at})) / {read.exposure.width * 1e6}) AS INTEGER)" if read.exposure else "0"
+    return f"""SELECT masked, kept, sum(n) AS n, list(slot) AS slots, list(n) AS counts, coalesce(sum(worth) FILTER (NOT since), 0) AS before,
+coalesce(sum(worth) FILTER (since), 0) AS during, min(first) AS first, max(last) AS last, epoch_us(max(last)) / 1e6 - epoch_us({at}) / 1e6 AS last_s,
+epoch_us(max(last) FILTER (NOT since)) / 1e6 - epoch_us({until}) / 1e6 AS last_before_s, arg_min(one, rank) AS one, min(rank) AS rank
+FROM (SELECT masked, kept, slot, since, count(*) AS n, sum(worth) AS worth, min(time) AS first, max(time) AS last, arg_min(one, rank) AS one,
+    min(rank) AS rank
+  FROM (SELECT {_keys(table, read.text)}, {slot} AS slot, {since} AS since, {read.worth} AS worth, time,
+      struct_pack(source, line, level, said := left(split_part({read.text}, chr(10), 1), 1000)) AS one,
+      coalesce(time, {_NEVER}) + CASE WHEN {since} THEN INTERVAL 0 DAY ELSE INTERVAL 36500 DAY END AS rank
+    FROM log WHERE {read.where})
+  GROUP BY masked, kept, slot, since)
+GROUP BY masked, kept ORDER BY n DESC, masked, kept LIMIT {MOST_MASKED}"""
+
+
+def _grouped(got: pd.DataFrame) -> list[dict[str, Any]]:
+    """One dict per shape: ``pattern``, what ``newness`` judges (``counted``), weighted ``before`` and ``during``, times, example, trace."""
     from incidentnb.analysis import mining
 
-    data = got.assign(before=got["before"].fillna(0).astype("int64"), during=got["during"].fillna(0).astype("int64"))
-    data["pattern"] = mining.shapes(list(data["masked"]), [max(1, int(a + b)) for a, b in zip(data["before"], data["during"], strict=True)])
-    data = data.sort_values(["first", "masked"])
-    return data.groupby("pattern", as_index=False, sort=True).agg(before=("before", "sum"), during=("during", "sum"), first=("first", "first"),
-                                                                  level=("level", "first"), example=("example", "first"))
+    shapes, folded = _shapes(got["masked"].tolist(), got["kept"].tolist(), [int(n) for n in got["n"]], mining)
+    groups: dict[str, list[int]] = {}
+    for i, shape in enumerate(shapes):
+        groups.setdefault(shape, []).append(i)
+    columns = {name: got[name].tolist() for name in got.columns}
+    return [_group(shape, rows, columns, folded) for shape, rows in groups.items()]
 
 
-def _exposure(table: LogTable, span: dict[str, Any] | None) -> tuple[float, float]:
-    """How much traffic there was before and since: requests, or seconds where nothing reports an outcome."""
-    if span is None:
-        return 1.0, 1.0
-    got = table.row(f"SELECT sum(total) FILTER ({span['before']}) AS b, sum(total) FILTER ({span['during']}) AS d FROM outcomes")
-    return float(got.get("b") or 0), float(got.get("d") or 0)
+def _group(shape: str, rows: list[int], columns: dict[str, list], folded: list[Any]) -> dict[str, Any]:
+    slots: dict[int, int] = {}
+    for i in rows:
+        for slot, n in zip(columns["slots"][i], columns["counts"][i], strict=True):
+            slots[slot] = slots.get(slot, 0) + int(n)
+    chosen = min(rows, key=lambda i: (columns["rank"][i], columns["masked"][i], columns["kept"][i] or ""))
+    real = [i for i in rows if columns["last_s"][i] == columns["last_s"][i]]
+    counted = Counted(sum(n for s, n in slots.items() if s < 0), sum(n for s, n in slots.items() if s >= 0), slots,
+                      max((columns["last_before_s"][i] for i in real if columns["last_before_s"][i] == columns["last_before_s"][i]), default=0.0),
+                      max((columns["last_s"][i] for i in real), default=0.0))
+    one, dated = columns["one"][chosen], [i for i in rows if columns["first"][i] == columns["first"][i]]
+    return {"pattern": shape, "counted": counted, "before": int(sum(columns["before"][i] for i in rows)),
+            "during": int(sum(columns["during"][i] for i in rows)), "trace": folded[chosen], "level": one["level"],
+            "first": min((columns["first"][i] for i in dated), default=None), "last": max((columns["last"][i] for i in dated), default=None),
+            "example": f"{one['source'] or ''}:{one['line'] if one['line'] is not None else ''}  {one['said'] or ''}"}
 
 
-def _judged(merged: pd.DataFrame, exposure: tuple[float, float]) -> list[dict[str, Any]]:
-    before, during = exposure
+def _entries(groups: list[dict[str, Any]], judged: list[Judged | None]) -> list[dict[str, Any]]:
     ranked = []
-    for row in merged.itertuples():
-        gain, ratio = change(int(row.before), int(row.during), before, during)
-        new = before > 0 and row.before == 0 and row.during > 0 and (row.during >= SEEN or row.during * before / max(during, 1) >= SEEN)
-        grown = not new and ratio >= GROWN_RATIO and gain >= SURE
-        vanished = row.during == 0 and during > 0 and row.before * during / max(before, 1) >= 5
-        order = (0, -row.during) if new else (1, -gain) if grown else (2, -row.before) if vanished else (3, -(row.before + row.during))
-        ranked.append((order, _entry(row, int(row.before), new, grown, vanished)))
+    for group, j in zip(groups, judged, strict=True):
+        loud = group["level"] in _LOUD
+        order = (4, -group["during"] - group["before"])
+        if j is not None and (j.new or j.grown or j.vanished):
+            order = (0 if loud else 1, -group["during"]) if j.new else (2, -j.gain) if j.grown else (3, -group["before"])
+        first, last = (None if t is None else t.to_pydatetime() for t in (group["first"], group["last"]))
+        trace = group["trace"]
+        ranked.append((order, {
+            "pattern": group["pattern"], "count_before": None if j is None else group["before"], "count_during": group["during"],
+            "new": j is not None and j.new, "grown": j is not None and j.grown, "vanished": j is not None and j.vanished,
+            "ratio": None if j is None else round(j.ratio, 4), "p_value": None if j is None else j.p_value, "first": first, "last": last,
+            "level": group["level"], "example": group["example"], "exception": trace.exception or None if trace else None,
+            "frame": trace.frame.where if trace else None}))
     return [entry for _, entry in sorted(ranked, key=lambda item: (item[0], item[1]["pattern"]))]
 
 
-def change(before: int, during: int, exposure_before: float, exposure_during: float) -> tuple[float, float]:
-    """The log likelihood ratio of two Poisson rates against one, and the ratio of the rates (half a count added to each)."""
-    if exposure_before <= 0 or exposure_during <= 0:
-        return 0.0, 1.0
-    both = before + during
-    expected = both * exposure_during / (exposure_before + exposure_during)
-    other = both - expected
-    gain = (during * math.log(during / expected) if during else 0.0) + (before * math.log(before / other) if before else 0.0)
-    return gain, ((during + 0.5) / exposure_during) / ((before + 0.5) / exposure_before)
+def _answer(entries: list[dict[str, Any]], kinds: dict[str, int], exposure: Exposure | None) -> tuple[str, str, str]:
+    """Verdict, sentence and what it rests on."""
+    count, top = len(entries), entries[0]
+    named = f"{top['count_during']:,} × {top['pattern']}"
+    if exposure is None:
+        return "listed", f"{count:,} message patterns; the most frequent, {named}.", "no onset to compare with"
+    if exposure.before_s <= 0 or exposure.during_s <= 0:
+        why = f"there is no record {'before' if exposure.before_s <= 0 else 'since'} the onset to compare with"
+        return CANNOT_TELL, f"{count:,} message patterns, the most frequent {named}; which are new cannot be told: {why}.", why
+    sentence = (f"{kinds['new']:,} of {count:,} message patterns are new since the onset, foremost {named}" if kinds["new"]
+                else f"No message pattern of {count:,} is new since the onset")
+    sentence += "".join(f"; {kinds[kind]:,} {words}" for kind, words in (("grown", "more than doubled"), ("vanished", "vanished")) if kinds[kind])
+    why = (f"counted against {_minutes(exposure.before_s)} before and {_minutes(exposure.during_s)} since"
+           + (f", {exposure.before_requests:,.0f} and {exposure.during_requests:,.0f} requests" if len(exposure.shares) > 1 else "")
+           + f"; a pattern that came fewer than {exposure.least:,} times since the onset cannot be called new")
+    return "new patterns" if kinds["new"] else "no new pattern", sentence + ".", why
 
 
-def _listed(merged: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = sorted(merged.itertuples(), key=lambda r: (-r.during, r.pattern))
-    return [_entry(row, None, False, False, False) for row in rows]
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:,.0f} minutes" if seconds >= 120 else f"{seconds:,.0f} seconds"
 
 
-def _entry(row: Any, before: int | None, new: bool, grown: bool, vanished: bool) -> dict[str, Any]:
-    first = None if row.first is None or row.first != row.first else row.first.to_pydatetime()
-    return {"pattern": row.pattern, "count_before": before, "count_during": int(row.during), "new": bool(new), "grown": bool(grown),
-            "vanished": bool(vanished), "first": first, "level": row.level if isinstance(row.level, str) else None,
-            "example": str(row.example).split("\n")[0]}
+def _notes(read: _Reading, ungrouped: int) -> tuple[str, ...]:
+    notes = [f"Of the records {which} one in {n} was read; their counts are estimates." for which, n in
+             (("at WARN and above", read.loud), ("below WARN", read.quiet)) if n > 1]
+    if ungrouped > 0:
+        notes.append(f"Only the {MOST_MASKED:,} most frequent masked messages were grouped; {ungrouped:,} of {read.records:,} records are in none.")
+    return tuple(notes)
 
 
 def _frame(entries: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
-    rows = [{"pattern": e["pattern"], "what": "new" if e["new"] else "grown" if e["grown"] else "vanished" if e["vanished"] else "",
-             "before": e["count_before"], "since": e["count_during"], "level": e["level"], "first": e["first"],
+    rows = [{"pattern": e["pattern"], "what": next((kind for kind in ("new", "grown", "vanished") if e[kind]), ""),
+             "before": e["count_before"], "since": e["count_during"], "level": e["level"], "first": e["first"], "last": e["last"],
              "example": e["example"]} for e in entries]
-    return pd.DataFrame(rows, columns=["pattern", "what", "before", "since", "level", "first", "example"])
+    return pd.DataFrame(rows, columns=["pattern", "what", "before", "since", "level", "first", "last", "example"])
 
 
 def _cannot(why: str, table: LogTable) -> Finding:

@@ -211,7 +211,7 @@ def patterns_figure(patterns: Sequence[Mapping[str, Any]], ax: Axes | None = Non
     """
     with style.house():
         own = ax is None
-        names = [style.wrapped(("NEW  " if p.get("new") else "") + str(p["pattern"]), 54, 2) for p in patterns]
+        names = [style.wrapped(("NEW  " if p.get("new") else "GONE  " if p.get("vanished") else "") + str(p["pattern"]), 54, 2) for p in patterns]
         ax = ax or style.canvas(0.3 + 0.3 * len(names) + 0.14 * sum(name.count("\n") + 1 for name in names)).subplots()
         counts = [(float(p.get("count_before") or 0), float(p["count_during"] or 0)) for p in patterns]
         for y, (before, during) in enumerate(counts):

@@ -112,7 +112,7 @@ def _scope(answer: Mapping[str, Any], paint: Paint) -> list[str]:
         return []
     if scope.get("verdict") == "everyone":
         return ["everyone: no value of any column stands out"]
-    causes = [s for s in scope.get("subsets") or () if s.get("cause")][:2]
+    causes = [s for s in scope.get("subsets") or () if s.get("cause")]
     if scope.get("verdict") != "subset" or not causes:
         return [f"cannot tell: {_safe(scope.get('why') or 'no subset stands out')}"]
     lines = []
@@ -120,11 +120,24 @@ def _scope(answer: Mapping[str, Any], paint: Paint) -> list[str]:
         where = paint(" and ".join(f"{_safe(c)} = {_safe(v if v is not None else '(none)')}" for c, v in subset["where"].items()), "strong")
         share = f"; {percent(subset['share_of_failures'])} of the failures" if subset.get("share_of_failures") is not None else ""
         lines.append(f"{'only' if n == 0 and len(causes) == 1 else 'and' if n else 'first'} {where}: {percent(subset.get('rate_inside'))} fail "
-                     f"there, {percent(subset.get('rate_outside'))} elsewhere{share}")
+                     f"there, {percent(subset.get('rate_outside'))} elsewhere{share}{_hit(subset.get('users'))}")
     same = causes[0].get("same_as") or []
     if same:
         lines.append("indistinguishable from " + "; ".join(" and ".join(f"{_safe(c)} = {_safe(v)}" for c, v in s.items()) for s in same[:2]))
-    return lines
+    return [*lines, *(_pair(pair) for pair in scope.get("confounded") or () if pair.get("verdict") != "told apart")]
+
+
+def _hit(users: Any) -> str:
+    """Of a subset: ``; 12 of 340 users there``."""
+    return f"; {_n(users['affected'])} of {_n(users['total'])} {'users' if users.get('by') == 'user' else 'client addresses'} there" if users else ""
+
+
+def _pair(pair: Mapping[str, Any]) -> str:
+    """Two conditions that cannot be told apart, with the cells that would: failed of all with both, with but one, with neither."""
+    a, b = (" and ".join(f"{_safe(c)} = {_safe(v if v is not None else '(none)')}" for c, v in (pair.get(k) or {}).items()) for k in ("a", "b"))
+    cells = {k: f"{_n(v.get('failed'))}/{_n(v.get('total'))}" for k, v in (pair.get("cells") or {}).items()}
+    return (f"cannot be told apart: {a} | {b} – failed with both {cells.get('both')}, only the first {cells.get('a_only')}, "
+            f"only the second {cells.get('b_only')}, neither {cells.get('neither')}")
 
 
 def _routes(answer: Mapping[str, Any]) -> list[str]:
@@ -139,10 +152,17 @@ def _patterns(answer: Mapping[str, Any], paint: Paint) -> list[str]:
     if answer.get("verdict") != "incident":
         return []
     lines = []
-    for pattern in [p for p in answer.get("patterns") or () if p.get("new") and p.get("count_during")][:3]:
+    patterns = answer.get("patterns") or ()
+    gone = [p for p in patterns if p.get("vanished") and p.get("count_before")][:1]
+    for pattern in [p for p in patterns if p.get("new") and p.get("count_during")][:3] + gone:
         where = re.match(r"(\S+:\d+)(?:\s|$)", str(pattern.get("example") or ""))
         place = f"   {paint(_safe(where[1], 60), 'soft')}" if where else ""
-        lines.append(f"{_n(pattern['count_during'])} ×  {_safe(pattern.get('pattern'), 160)}{place}")
+        what = f"{pattern['exception']} at {pattern['frame']}" if pattern.get("exception") and pattern.get("frame") else pattern.get("pattern")
+        count = _n(pattern["count_during"])
+        if pattern in gone:
+            last = _at(pattern.get("last"))
+            count = f"silent{f' since {last:%H:%M:%S}Z' if last else ''}, before {_n(pattern['count_before'])}"
+        lines.append(f"{count} ×  {_safe(what, 160)}{place}")
     return lines
 
 
