@@ -1,178 +1,289 @@
-"""Is it over? Proved from complete minutes after the spike, for the failing subset by itself too, or else what is missing."""
+"""Is it over? Still failing, recovering, quiet but unproven, recovered or relapsed: told from the minutes since the onset, the subset by itself."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from incidentnb.analysis import limits, quiet, traffic_back
 from incidentnb.analysis.rates import percent, unit
-from incidentnb.analysis.scope import where_sql
 from incidentnb.findings import CANNOT_TELL, Finding
-from incidentnb.times import at
+from incidentnb.times import Interval, at
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from incidentnb.evidence.table import LogTable
 
-NEED_MINUTES, BEST_MINUTES = 10, 15
-LIMIT_RATIO = 1.5  # the upper 95 % limit of the failing rate must be at most this many times the baseline
-BAND = 0.5  # traffic is back when it is at least this share of what it was
-FLOOR = 0.0005  # a baseline below this is taken as this: nobody can prove a rate of nothing
-_MINUTES = """SELECT date_trunc('minute', time) AS time, sum(total) AS total, sum(failing) AS failing, min(time) AS first, max(time) AS last
-FROM outcomes WHERE time >= $start AND time <= $stop AND ({condition}) GROUP BY 1 ORDER BY 1"""
+STATES = {"recovered": "recovered", "quiet but unproven": CANNOT_TELL, "recovering": "not recovered", "relapsed": "not recovered",
+          "still failing": "not recovered"}  # state → verdict; the worse the later
+RISE_LEFT = 0.1  # of the rise of a subset at most this share may be left, where twice its baseline is less
+SPIKE_LEFT = 0.02  # of the rate in the spike at most this share may be left, where the baseline was counted on too little to tell twice of it
+SHRINK = 200  # requests of all traffic that the baseline of a subset is mixed with
+SHOWN = 60
 
 
-def recovery(table: LogTable, onset: Finding, scope: Finding | None = None) -> Finding:
+@dataclass(frozen=True)
+class Minutes:
+    """Complete minutes (or wider steps) from the start of the data, without gaps.
+
+    Attributes:
+        start: of the first; ``step``: seconds of each; ``stop``: the last instant known.
+        total, failing: requests of each, by the name of the traffic (``all traffic`` first).
+        silent_since: the last request, where the log goes on without one for minutes; else ``None``.
+    """
+
+    start: datetime
+    step: int
+    stop: datetime
+    total: dict[str, np.ndarray]
+    failing: dict[str, np.ndarray]
+    silent_since: datetime | None = None
+
+    def place(self, moment: datetime) -> int:
+        return math.floor((moment - self.start).total_seconds() / self.step)
+
+    def time(self, place: int) -> datetime:
+        return self.start + timedelta(seconds=self.step * place)
+
+
+def recovery(table: LogTable, onset: Finding, scope: Finding | None = None, patterns: Finding | None = None) -> Finding:
     """Whether the data prove that the incident is over.
 
-    Proof asks for all of: at least 10 complete minutes since the end, the upper 95 % limit of the failing rate over the last 10 to 15 of
-    them at most 1.5 times the baseline, no run of raised minutes in them, traffic back to half of what it was, and the failing subset
-    quiet by itself.
-
-    Returns:
-        Verdict ``recovered``, ``not recovered`` or ``cannot tell``; numbers ``since`` (instant or ``None``), ``rate`` (over those minutes),
-        ``upper``, ``baseline``, ``minutes``, ``requests``, ``more_requests`` and ``more_minutes`` still needed; frame ``time``, ``total``,
-        ``failing``, ``rate`` of the minutes judged.
-    """
-    if onset.verdict != "spike":
-        why = "there is no spike to recover from" if onset.verdict == "no spike" else "no onset is known"
-        return Finding("recovery", CANNOT_TELL, f"Recovery cannot be told: {why}.", why, {"since": None}, evidence=table.digest)
-    facts = onset.numbers
-    stop, end = facts["window_end"], facts["end"]
-    everyone = judge(_minutes(table, onset, "true", {}), facts["rate"]["baseline"] or 0.0, _typical(onset), end.at if end else None, stop)
-    results = [("all traffic", everyone)]
-    for entry in (scope.numbers.get("subsets", []) if scope and scope.verdict == "subset" else []):
-        if entry["cause"]:
-            condition, params = where_sql(entry["where"])
-            name = " and ".join(f"{c} = {'(none)' if v is None else v}" for c, v in entry["where"].items())
-            results.append((name, judge(_minutes(table, onset, condition, params), _subset_base(entry, facts["rate"]["baseline"] or 0.0), None,
-                                        end.at if end else None, stop)))
-    name, worst = max(results, key=lambda r: ("recovered", CANNOT_TELL, "not recovered").index(r[1]["verdict"]))
-    verdict, since = worst["verdict"], end.at if end and worst["verdict"] != "not recovered" else None
-    why = worst["why"] if len(results) == 1 else f"{name}: {worst['why']}"
-    numbers = {"since": since, **{k: everyone[k] for k in ("rate", "upper", "baseline", "minutes", "requests")},
-               "more_requests": max(r["more_requests"] for _, r in results), "more_minutes": max(r["more_minutes"] for _, r in results)}
-    sentence = {"recovered": f"Recovered since {at(since) if since else ''}: {why}.", "not recovered": f"Not recovered: {why}.",
-                CANNOT_TELL: f"Whether it is over cannot be told yet: {why}."}[verdict]
-    return Finding("recovery", verdict, sentence, why, numbers, everyone["frame"], _MINUTES.format(condition="true"), table.digest,
-                   (f"Counted in {unit(table)} per complete minute.",))
-
-
-def judge(minutes: pd.DataFrame, baseline: float, typical: float | None, end: datetime | None, stop: datetime) -> dict[str, Any]:
-    """The rules put to one series of minutes.
+    Method: the complete minutes since the onset are walked one by one as they became known (``quiet.walk``). The quiet stretch begins after the last
+    raised minute. It is proved when it lasts at least 10 minutes (twice the longest stretch that was broken), its traffic is at least half of the
+    usual, the exact upper limit of its failing rate is at most 1.5 times the baseline (Clopper and Pearson 1934), and twice the baseline is excluded
+    with what the count of the baseline leaves open (Przyborowski and Wilenski 1940; where that was counted on too little, a fiftieth of the
+    spike's rate), at a level that is spent over all looks (Lan and DeMets 1983). Counts are divided by the spread of the quiet minutes.
+    Each subset that the scope names as a cause is walked by itself: twice its baseline, or a tenth of its rise where that is more, must be
+    excluded. An error pattern new since the onset must be absent for 10 minutes.
+    Complexity: one query over the outcomes, then O(minutes).
 
     Args:
-        minutes: ``time`` (start of the minute), ``total``, ``failing``; complete ones only, in order.
-        baseline: the quiet rate; ``typical``: usual requests per minute, or ``None`` where traffic is not judged.
-        end: the end of the spike, ``None`` for going on; ``stop``: the last instant known.
+        table: the log table.
+        onset: the finding of ``onset``; ``scope``: of ``scope``, for its causes; ``patterns``: of ``patterns``, for its new errors.
+
+    Returns:
+        Verdict ``recovered``, ``not recovered`` or ``cannot tell``. Numbers: ``state`` (one of ``STATES``; ``None`` where there is nothing to
+        recover from), ``since`` (instant or ``None``), ``since_interval``, ``proved_at``, ``rate``, ``upper``, ``failing``, ``requests`` and
+        ``minutes`` of the stretch judged, ``baseline`` (with ``baseline_failing``, ``baseline_requests``), ``more_requests`` and ``more_minutes``
+        still needed (``None``: no traffic could prove it), ``relapses`` [{quiet_since, again}], ``compared`` (traffic with what),
+        ``judged`` [{name, state, why, …}], ``patterns`` (new ones that still occur).
+        Frame ``time``, ``total``, ``failing``, ``rate``: the last minutes.
     """
-    base = max(baseline, FLOOR)
-    last = minutes[minutes["time"] >= stop - timedelta(minutes=6)].tail(5)
-    recent = last["failing"].sum() / last["total"].sum() if last["total"].sum() else None
-    if end is None:
-        rate = f"{percent(recent)} over the last {len(last)} complete minutes" if recent is not None else "no complete minute at the end has traffic"
-        return _result("not recovered" if recent is not None else CANNOT_TELL, f"{rate}, baseline {percent(baseline)}", last, base)
-    first = end.replace(second=0, microsecond=0) + (timedelta(minutes=1) if end.second or end.microsecond else timedelta(0))
-    after = minutes[minutes["time"] >= first]
-    judged = after.tail(BEST_MINUTES)
-    failing, total = int(judged["failing"].sum()), int(judged["total"].sum())
-    if total and failing >= 5 and failing / total > 2 * base and lower(failing, total) > LIMIT_RATIO * base:
-        rate = f"{percent(failing / total)} over the last {len(judged)} complete minutes, baseline {percent(baseline)}"
-        return _result("not recovered", rate, judged, base)
-    quiet = int((judged["total"] == 0).sum())
-    if len(judged) < NEED_MINUTES:
-        more = NEED_MINUTES - len(judged)
-        return _result(CANNOT_TELL, f"only {len(judged)} complete minutes since the end, {more} more are needed", judged, base, more_minutes=more)
-    run = _longest_run(judged, base)
-    if run >= 2:
-        return _result("not recovered", f"{run} minutes in a row are raised again within the last {len(judged)}", judged, base)
-    if typical and total / len(judged) < BAND * typical:
-        return _result(CANNOT_TELL, f"traffic is not back: {total / len(judged):,.0f} a minute, usually {typical:,.0f}", judged, base)
-    if quiet > len(judged) // 3:
-        return _result(CANNOT_TELL, f"{quiet} of the last {len(judged)} minutes saw no request", judged, base)
-    top, counted = upper(failing, total), f"{failing:,} of {total:,} failed over the last {len(judged)} complete minutes"
-    if top <= LIMIT_RATIO * base:
-        return _result("recovered", f"{counted} ({percent(failing / total)}, at most {percent(top)} with 95 % confidence; "
-                       f"baseline {percent(baseline)})", judged, base)
-    more = max(0, needed(base) - total)
-    if more == 0:
-        more = max(1, total // 2)
-    a_minute = total / len(judged)
-    return _result(CANNOT_TELL, f"{counted}; the rate may still be {percent(top)}, over "
-                   f"1.5 times the baseline of {percent(base)}: about {more:,} more requests are needed", judged, base, more_requests=more,
-                   more_minutes=math.ceil(more / a_minute) if a_minute else 0)
+    from incidentnb.analysis import recovery_minutes
+
+    if onset.verdict != "spike":
+        return _nothing(onset, table.digest)
+    causes = [e for e in scope.numbers.get("subsets", []) if e["cause"]] if scope is not None and scope.verdict == "subset" else []
+    minutes, names, query = recovery_minutes.of_table(table, onset, causes)
+    left = recovery_minutes.still_there(table, patterns, minutes) if patterns is not None else []
+    return _answer(minutes, names, onset, left, unit(table), query, table.digest)
 
 
-def upper(failing: int, total: int, z: float = 1.645) -> float:
-    """The upper limit, with 95 % confidence, of a rate (Wilson 1927, one-sided); 1 where nothing is known."""
-    if total <= 0:
-        return 1.0
-    p, adjust = failing / total, z * z / total
-    return min(1.0, (p + adjust / 2 + z * math.sqrt(p * (1 - p) / total + adjust / (4 * total))) / (1 + adjust))
+def recovery_of_series(frame: pd.DataFrame, onset: Finding | None = None) -> Finding:
+    """Whether a series proves that the incident is over; as ``recovery``, without subsets and patterns.
+
+    Args:
+        frame: ``time`` (aware UTC), ``failing``, ``total``; steps wider than a minute are judged as they are, for as many minutes.
+        onset: the finding of ``onset_of_series``; found anew where it is ``None``.
+    """
+    from incidentnb.analysis import recovery_minutes
+    from incidentnb.analysis.onset import onset_of_series
+
+    onset = onset_of_series(frame) if onset is None else onset
+    if onset.verdict != "spike" or "total" not in onset.frame:
+        return _nothing(onset, "")
+    minutes, names = recovery_minutes.of_frame(onset)
+    return _answer(minutes, names, onset, [], "requests", "", "")
 
 
-def lower(failing: int, total: int, z: float = 1.645) -> float:
-    """The lower limit, with 95 % confidence, of a rate (Wilson 1927, one-sided); 0 where nothing is known."""
-    return 0.0 if total <= 0 else 1.0 - upper(total - failing, total, z)
+def _nothing(onset: Finding, digest: str) -> Finding:
+    why = {"no spike": "there is no spike to recover from", "spike": "a series of values holds no failing requests"}.get(
+        onset.verdict, "no onset is known")
+    return Finding("recovery", CANNOT_TELL, f"Recovery cannot be told: {why}.", why, {"state": None, "since": None}, evidence=digest)
 
 
-def needed(base: float) -> int:
-    """How many requests at the baseline rate it takes until its upper limit is 1.5 times the baseline."""
-    low, high = 1, 1 << 40
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if upper(round(middle * base), middle) <= LIMIT_RATIO * base else (middle + 1, high)
-    return low
-
-
-def _result(verdict: str, why: str, judged: pd.DataFrame, base: float, more_requests: int = 0, more_minutes: int = 0) -> dict[str, Any]:
-    failing, total = int(judged["failing"].sum()), int(judged["total"].sum())
-    frame = judged[["time", "total", "failing"]].assign(rate=judged["failing"] / judged["total"].where(judged["total"] > 0))
-    return {"verdict": verdict, "why": why, "frame": frame.reset_index(drop=True), "rate": failing / total if total else None,
-            "upper": upper(failing, total), "baseline": base, "minutes": len(judged), "requests": total, "more_requests": more_requests,
-            "more_minutes": more_minutes}
-
-
-def _longest_run(judged: pd.DataFrame, base: float) -> int:
-    """The longest run of minutes that are each above twice the baseline by more than chance."""
-    raised = (judged["failing"] > 2 * base * judged["total"]) & (judged["failing"] - base * judged["total"] >
-                                                                 2 * np.sqrt(np.maximum(base * judged["total"], 1)))
-    best = run = 0
-    for hit in raised:
-        run = run + 1 if hit else 0
-        best = max(best, run)
-    return best
-
-
-def _minutes(table: LogTable, onset: Finding, condition: str, params: dict[str, Any]) -> pd.DataFrame:
-    """Complete minutes from the onset to the end of the window, those without a request as 0."""
+def _answer(minutes: Minutes, names: dict[str, dict], onset: Finding, left: list[dict[str, Any]], unit_name: str, query: str, digest: str) -> Finding:
     import pandas as pd
 
-    facts = onset.numbers
-    began, stop = facts["onset"].at, facts["window_end"]
-    got = table.frame(_MINUTES.format(condition=condition), {"start": began.replace(second=0, microsecond=0), "stop": stop, **params})
-    first = pd.Timestamp(began).floor("min")
-    last = pd.Timestamp(stop).floor("min")
-    grid = pd.date_range(first, last, freq="min", tz="UTC") if (last - first) < pd.Timedelta(days=14) else pd.DatetimeIndex(got["time"])
-    full = pd.DataFrame({"time": grid.as_unit("us")}).merge(got[["time", "total", "failing"]], on="time", how="left")
-    full = full.fillna({"total": 0, "failing": 0})
-    gap = 60 - (stop - last.to_pydatetime()).total_seconds()
-    a_minute = facts["requests"] / max(1.0, (facts["window_end"] - facts["window_start"]).total_seconds() / 60)
-    if gap > max(2.0, 180 / max(a_minute, 1)):
-        full = full.iloc[:-1]
-    return full.astype({"total": "int64", "failing": "int64"})
+    results = [judge(minutes, onset, name) for name in names]
+    everyone = results[0]
+    everyone = everyone | {"note": " ".join(x for x in (everyone["note"], names[everyone["name"]].get("note", "")) if x)}
+    results[0] = everyone
+    if left and everyone["state"] == "recovered":
+        last = max(e["last"] for e in left)
+        more = max(1, math.ceil(10 - (minutes.stop - last).total_seconds() / 60))
+        several = "an error pattern new since the onset still occurs" if len(left) == 1 else f"{len(left)} new error patterns still occur"
+        why = (f"{everyone['why']}; but {several}, last at {at(last, minutes.stop)} ({left[0]['pattern'][:160]})")
+        results.append(everyone | {"name": "new errors", "state": "quiet but unproven", "why": why, "more_requests": 0, "more_minutes": more})
+    worst = max(results, key=lambda r: list(STATES).index(r["state"]))
+    state = worst["state"]
+    of_subset = worst["name"] not in ("all traffic", "new errors")
+    why = f"{worst['name']}: {worst['why']}" if of_subset else worst["why"]
+    since = max(r["since"] for r in results) if state == "recovered" else None
+    interval = _interval(minutes, onset, since) if since is not None else None
+    moment = interval.at if interval else None
+    unproven = [r for r in results if r["state"] == "quiet but unproven"]
+    numbers = {"state": state, "since": moment, "since_interval": interval,
+               "proved_at": max(r["proved_at"] for r in results) if state == "recovered" else None,
+               **{k: everyone[k] for k in ("rate", "upper", "baseline", "minutes", "requests", "failing", "baseline_failing", "baseline_requests")},
+               "more_requests": _most(r["more_requests"] for r in unproven), "more_minutes": _most(r["more_minutes"] for r in unproven),
+               "relapses": worst["relapses"], "compared": everyone["compared"], "judged": [_plain(r) for r in results],
+               "patterns": [e["pattern"] for e in left]}
+    sentence = {"still failing": f"Still failing: {why}.", "recovering": f"Recovering, not back yet: {why}.",
+                "quiet but unproven": f"Quiet but unproven: {why}{_missing(numbers)}.", "relapsed": f"Relapsed: {why}.",
+                "recovered": f"Recovered since {at(moment)} ({_between(interval)}): {why}." if moment else ""}[state]
+    first = max(0, min(len(everyone["total_"]) - SHOWN, everyone["since"] - 5))
+    shown = slice(max(first, len(everyone["total_"]) - SHOWN), None)
+    total, failing = everyone["total_"][shown], everyone["failing_"][shown]
+    frame = pd.DataFrame({"time": [minutes.time(i) for i in range(shown.start, len(everyone["total_"]))], "total": total, "failing": failing,
+                          "rate": np.where(total > 0, failing / np.maximum(total, 1), np.nan)})
+    frame["time"] = pd.to_datetime(frame["time"], utc=True)
+    note = (f"Counted in {unit_name} per complete {'minute' if minutes.step == 60 else f'{minutes.step} s'}. "
+            f"Baseline: {everyone['baseline_failing']:,} of {everyone['baseline_requests']:,} before the onset. "
+            f"Traffic is compared with {everyone['compared']}.")
+    return Finding("recovery", STATES[state], sentence, why + _missing(numbers) * (state == "quiet but unproven"), numbers, frame, query, digest,
+                   (note, *dict.fromkeys(r["note"] for r in results if r["note"])))
 
 
-def _typical(onset: Finding) -> float | None:
-    """Usual requests per minute before the onset."""
-    frame, width = onset.frame, onset.numbers["bucket_s"]
-    before = frame[(frame["time"] < onset.numbers["onset"].earliest) & frame["complete"]]
-    return float(before["total"].median() * 60 / width) if len(before) >= 3 else None
+def judge(minutes: Minutes, onset: Finding, name: str = "all traffic") -> dict[str, Any]:
+    """The rules put to one traffic: all of it, or a subset by its name.
+
+    Returns:
+        ``name``, ``state``, ``why``, ``since`` (place), ``proved_at``, ``rate``, ``upper``, ``failing``, ``requests``, ``minutes`` of the stretch
+        judged, ``baseline``, ``baseline_failing``, ``baseline_requests``, ``more_requests``, ``more_minutes``, ``relapses``, ``compared``, ``note``.
+    """
+    total, failing, wide = minutes.total[name], minutes.failing[name], minutes.step / 60
+    start, known, forced = _forced(minutes, onset)
+    before = slice(0, max(0, known))
+    own = quiet.baseline(failing[before], total[before])
+    base, note = _baseline(minutes, name, own, forced, before)
+    usual = traffic_back.usual(total, known, wide)
+    forced = quiet.settled(failing, total, forced, base, start) if onset.numbers["end"] is None else forced
+    spike = float(failing[forced].sum() / max(1, total[forced].sum()))
+    bound = max(limits.RELAPSE_RATIO * max(base.rate, limits.FLOOR), base.rate + RISE_LEFT * max(0.0, spike - base.rate))
+
+    def proves(f: float, n: float, length: float, alpha: float | None = None) -> bool:
+        f, n, alpha = f / base.phi, n / base.phi, limits.spent(length) if alpha is None else alpha
+        if name != "all traffic":
+            return limits.at_most(f, n, bound) <= alpha
+        return limits.back(f, n, own.failing / base.phi, own.total / base.phi, alpha, max(limits.RELAPSE_RATIO * limits.FLOOR, SPIKE_LEFT * spike))
+
+    back = traffic_back.ready(total, usual.expected, wide)
+    course = quiet.walk(failing, total, forced, base, back, proves, wide, start)
+    length = len(total) - course.since
+    width, now_f, now_n = quiet.now(failing, total, wide)
+    relapsed = bool(course.breaks) and course.proved is None and length * wide < quiet.NEED_MINUTES
+    result = {"name": name, "since": course.since, "proved_at": None if course.proved is None else minutes.time(course.proved + 1), "note": note,
+              "baseline": max(base.rate, limits.FLOOR), "baseline_failing": int(own.failing), "baseline_requests": int(own.total),
+              "compared": usual.compared,
+              "more_requests": 0, "more_minutes": 0, "total_": total, "failing_": failing,
+              "relapses": [{"quiet_since": minutes.time(a), "again": minutes.time(b)} for a, b in course.breaks]}
+    usual_words = f"baseline {percent(base.rate)}"
+    if length == 0 or relapsed or (length * wide < quiet.NEED_MINUTES and not quiet.calmer(failing, total, course, base, start)):
+        result |= _counted(now_f, now_n, round(width * wide), base.phi)
+        rate = (f"{percent(now_f / now_n if now_n else None)} over the last {width * wide:,.0f} complete minutes "
+                f"({now_f:,.0f} of {now_n:,.0f}), {usual_words}")
+        if course.breaks:
+            a, b = course.breaks[-1]
+            calm = f", and quiet again for {length * wide:,.0f} minutes only" if length else ""
+            again = f"quiet from {at(minutes.time(a))}, raised again from {at(minutes.time(b), minutes.time(a))}{calm}; {rate}"
+            return result | {"state": "relapsed", "why": again}
+        worst = quiet.falling(failing, total, start, base, wide)
+        if worst is not None:
+            return result | {"state": "recovering", "why": f"{rate}, down from {percent(worst)}"}
+        return result | {"state": "still failing", "why": rate}
+    f, n = course.failing, course.total
+    result |= _counted(f, n, round(length * wide), base.phi)
+    counted = f"{f:,.0f} of {n:,.0f} failed in {length * wide:,.0f} complete minutes"
+    told = f"{counted} ({percent(f / n if n else None)}, at most {percent(result['upper'])} with 95 % confidence; {usual_words})"
+    silent = minutes.silent_since
+    broke_off = traffic_back.gone(total, course.since, wide) if course.proved is not None else not back[-1]
+    if broke_off or silent:
+        there = float(total[-max(1, round(10 / wide)):].mean() / wide)
+        lost = f"no request since {at(silent)}" if silent else f"{there:,.3g} requests a minute, usually {usual.level or 0:,.3g} ({usual.compared})"
+        return result | {"state": "quiet but unproven", "why": f"traffic is not back: {lost}", "more_minutes": None, "more_requests": None}
+    if course.proved is not None:
+        return result | {"state": "recovered", "why": told}
+    lacking = max(0, math.ceil((course.need - length) * wide))
+    a_minute = n / max(length * wide, 1e-9)
+    more = _more(proves, f, n, base, a_minute, length * wide)
+    waits = None if more is None or (more and not a_minute) else max(lacking, math.ceil(more / a_minute) if more else 0)
+    if more is None:
+        told += f"; {own.failing:,.0f} failures in {own.total:,.0f} requests are too few to compare with: more of the time before the onset is needed"
+    return result | {"state": "quiet but unproven", "why": told, "more_requests": more, "more_minutes": waits}
 
 
-def _subset_base(entry: dict[str, Any], overall: float) -> float:
-    return entry["rate_before"] if entry.get("rate_before") is not None else overall
+def _more(proves: Any, f: float, n: float, base: quiet.Baseline, a_minute: float, length: float) -> int | None:
+    """How many more requests at the baseline rate it takes; ``None`` where no traffic could prove it."""
+    more: int | None = 0
+    for _ in range(3):  # the later the look, the more it asks for
+        later = max(limits.FIRST_LOOK, length + (more / a_minute if more and a_minute else 0))
+        level = limits.spent(later)
+        more = limits.more_until(lambda extra, level=level: proves(f + base.rate * extra, n + extra, 0, level), 1 / max(base.rate, limits.FLOOR))
+        if more is None:
+            return None
+    return more
+
+
+def _forced(minutes: Minutes, onset: Finding) -> tuple[int, int, np.ndarray]:
+    """The first place of the spike, the first that it may reach, and which places the onset's finding holds for raised."""
+    places = len(minutes.total["all traffic"])
+    forced = np.zeros(places, bool)
+    for spike in onset.numbers["spikes"]:
+        a = minutes.place(spike["onset"].at)
+        b = places if spike["end"] is None else -(-int((spike["end"].at - minutes.start).total_seconds() * 1e6) // int(minutes.step * 1e6))
+        forced[max(0, a):max(0, b)] = True
+    start = min(max(0, minutes.place(onset.numbers["onset"].at)), places)
+    return start, min(max(0, minutes.place(onset.numbers["onset"].earliest)), start), forced
+
+
+def _baseline(minutes: Minutes, name: str, own: quiet.Baseline, forced: np.ndarray, before: slice) -> tuple[quiet.Baseline, str]:
+    """What is usual in this traffic, and what there is to say about it."""
+    if name == "all traffic":
+        if own.total >= 100:
+            return own, ""
+        other = quiet.baseline(minutes.failing[name][~forced], minutes.total[name][~forced])
+        return other, "Too little is known of the time before the onset: the minutes outside of the spikes are taken for usual, and prove nothing."
+    every = "all traffic"
+    rate = minutes.failing[every][before].sum() / max(1, minutes.total[every][before].sum())
+    return quiet.Baseline(own.failing + SHRINK * float(rate), own.total + SHRINK, own.phi), ""
+
+
+def _counted(f: float, n: float, length: int, phi: float) -> dict[str, Any]:
+    return {"failing": int(f), "requests": int(n), "rate": f / n if n else None, "upper": limits.upper(f / phi, n / phi), "minutes": length}
+
+
+def _interval(minutes: Minutes, onset: Finding, since: int) -> Interval:
+    """When the quiet began: the end of the last spike where that is it, else the minute after the last raised one."""
+    place, end = minutes.time(since), onset.numbers["end"]
+    if end is not None and abs((place - end.at).total_seconds()) <= minutes.step:
+        return Interval(end.at, min(end.earliest, end.at - timedelta(seconds=onset.numbers["bucket_s"])), end.latest)
+    return Interval(place, minutes.time(since - 1), place)
+
+
+def _between(interval: Interval) -> str:
+    return f"between {at(interval.earliest, interval.at)} and {at(interval.latest, interval.at)}"
+
+
+def _missing(numbers: dict[str, Any]) -> str:
+    requests, wait = numbers["more_requests"], numbers["more_minutes"]
+    if wait is None:
+        return ""
+    if not requests:
+        return f"; {wait:,} more quiet minutes are needed"
+    return f"; about {requests:,} more requests are needed, some {wait:,} minutes at the present traffic"
+
+
+def _most(values: Any) -> int | None:
+    values = list(values)
+    return None if any(v is None for v in values) else max(values, default=0)
+
+
+def _plain(result: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in result.items() if not k.endswith("_") and k not in ("since", "note")}
