@@ -124,8 +124,8 @@ def at_least(k: int, n: int, p: float) -> float:
     """The probability of at least k of n, each with the probability p, for k above the mean (else 1): the tail is summed, O(sqrt(n))."""
     if k <= n * p:
         return 1.0
-    if p >= 1 or p <= 0:
-        return float(p >= 1)
+    if p >= 1 or p <= 0 or k > n:
+        return float(p >= 1 and k <= n)
     term = math.exp(math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) + k * math.log(p) + (n - k) * math.log1p(-p))
     total = 0.0
     while k <= n and term > 1e-16 * total:
