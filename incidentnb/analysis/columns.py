@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 MOST_VALUES, MOST_COLUMNS, MOST_LEAVES, MOST_KEPT = 200, 8, 100_000, 20
 SHARE = 0.05  # a cause worth naming holds more of the excess failures than this, and so does each value that it names
-MOST_ROWS, MOST_FIELDS = 150_000, 4_000_000  # of rows with a failure and of rows without; of fields of either
+MOST_ROWS, LEAST_ROWS, MOST_FIELDS = 150_000, 20_000, 4_000_000  # of rows with a failure and of rows without; of fields of either
 _NEVER = {"time": "the time itself", "failed": "the outcome", "failing": "the outcome", "total": "a count", "level": "the outcome",
           "http_status": "the outcome", "duration_ms": "known only after the outcome", "message": "text of the record",
           "line": "a place in the file", "path": "the route holds it with its ids folded", "trace_id": "an id"}
-_OUTCOME = re.compile(r"(^|[._\-])(status|statuscode|status_code|http_status|httpstatus|code|errno|error|errors|err|exception|exc|stack|stacktrace|"
+_OUTCOME = re.compile(r"(^|[._\-])(status|statuscode|http_status|httpstatus|errno|error|errors|err|exception|exc|stack|stacktrace|"
                       r"stack_trace|backtrace|trace|cause|reason|fault|failure|failed|failing|success|successful|ok|outcome|result|retry|retries|"
                       r"attempt|attempts|severity|severity_text|severitytext|severitynumber|severity_number|level|lvl|loglevel|levelname|"
-                      r"level_value|levelno)($|[._\-])", re.IGNORECASE)
+                      r"level_value|levelno)($|[._\-])|^code$|"
+                      r"(status|response|error|err|exit|result|return|http|grpc|reply)[._\-]?code($|[._\-])", re.IGNORECASE)
 _AFTER = re.compile(r"(^|[._\-])(duration\w*|latency\w*|elapsed\w*|took\w*|runtime|response_?time\w*|request_?time\w*|upstream_\w*time\w*|ttfb|"
                     r"time_?taken|bytes\w*|\w*_bytes|size|length|content_?length|body_bytes_sent|bytes_sent|\w+_ms|\w+_us|\w+_ns|\w+_seconds)"
                     r"($|[._\-])", re.IGNORECASE)
@@ -37,13 +38,12 @@ def reason_by_name(name: str) -> str | None:
     """Why a column of this name cannot say who is hit, or ``None``: it holds the outcome, follows from it, or names one record."""
     if name in _NEVER:
         return _NEVER[name]
-    if _OUTCOME.search(name) or re.search(r"[a-z](Status|Error|Exception|Code|Level|Result)$", name):
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)  # requestId is request_id
+    if _OUTCOME.search(name):
         return "follows from the outcome"
-    if _AFTER.search(name) or re.search(r"[a-z](Ms|Millis|Seconds|Bytes|Duration|Latency|Time)$", name):
+    if _AFTER.search(name) or re.search(r"[a-z]_(millis|seconds|time)$", name, re.IGNORECASE):
         return "known only after the outcome"
-    if _TEXT.search(name) or (re.search(r"[a-z](Id|Timestamp)$", name) and re.search(r"(trace|span|request|correlation)", name, re.IGNORECASE)):
-        return "names one record, not a group"
-    return None
+    return "names one record, not a group" if _TEXT.search(name) else None
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def leaves(table: LogTable, span: dict[str, Any], rows_ok: int, rows_failing: in
     """
     excluded = [{"column": c, "reason": reason_by_name(c)} for c in table.columns if reason_by_name(c)]
     names = [c for c in table.columns if not reason_by_name(c)]
-    limit = min(MOST_ROWS, max(20_000, MOST_FIELDS // max(1, len(names))))
+    limit = min(MOST_ROWS, max(LEAST_ROWS, MOST_FIELDS // max(1, len(names))))
     sampled, every = _sampled(span, -(-rows_ok // limit), -(-rows_failing // limit))
     columns, counts = _columns(table, names, sampled, every, span, excluded)
     usable = [c for c in columns if _is_usable(c, excluded)]

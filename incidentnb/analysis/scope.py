@@ -45,9 +45,12 @@ def scope(table: LogTable, onset: Finding | Interval, end: Interval | datetime |
     Returns:
         Verdict ``everyone``, ``subset`` or ``cannot tell``. Numbers: ``subsets`` [{where, cause, failed, total, rate_inside,
         rate_outside, rate_before, share_of_failures, share_of_traffic, same_as, users}] best first (``users`` {affected, total, by} or ``None``),
-        ``confounded`` (see there), ``excluded`` [{column, reason}], ``failed``, ``total``, ``explained`` (share of the excess), ``p_value``.
+        ``confounded`` (see there), ``excluded`` [{column, reason}], ``failed``, ``total``, ``elsewhere`` (failed and total outside of all causes),
+        ``explained`` (share of the excess), ``p_value``.
         Frame: one row per subset with readable column names.
     """
+    import numpy as np
+
     from incidentnb.analysis import causes, columns, confounded, tally, users
 
     span = spans(table, onset, end)
@@ -73,6 +76,7 @@ def scope(table: LogTable, onset: Finding | Interval, end: Interval | datetime |
     hit = users.users_in(table, span, [dict(s.where) for s, *_ in entries])
     facts["subsets"] = [_entry(exact, s, same, cause, f, n, who) for (s, _, cause), same, who in zip(entries, alike, hit, strict=True)]
     facts["confounded"] = confounded.confounded(exact, pairs, unit(table))
+    facts["elsewhere"] = exact.inside(~np.logical_or.reduce([exact.meets(s.where) for s, _ in found.accepted] or [exact.masks < 0]))[:2]
     notes = _notes(facts, b / m if m else None, m)
     if not found.accepted:
         return _everyone(table, facts, found, exact.query, notes, len(leaves.columns))
@@ -80,21 +84,23 @@ def scope(table: LogTable, onset: Finding | Interval, end: Interval | datetime |
 
 
 def _subset(table: LogTable, facts: dict[str, Any], query: str, notes: tuple[str, ...]) -> Finding:
-    first = facts["subsets"][0]
     causes = [s for s in facts["subsets"] if s["cause"]]
-    same = [words(w) for w in first["same_as"]]
-    among = f" in {percent(first['share_of_traffic'])} of the {unit(table)}" if first["share_of_traffic"] else ""
-    sentence = (f"Only {' and, apart from it, '.join(words(s['where']) for s in causes)}: {percent(first['rate_inside'])} fail there "
-                f"({first['failed']:,} of {first['total']:,}), {percent(first['rate_outside'])} elsewhere")
-    sentence += f"; it explains {percent(min(1.0, facts['explained']))} of the excess." if facts["explained"] is not None else "."
-    if same:
+    first, (f, n) = causes[0], facts["elsewhere"]
+    told = [f"{words(s['where'])}: {percent(s['rate_inside'])} fail there ({s['failed']:,} of {s['total']:,})" for s in causes]
+    sentence = f"Only {'; apart from it '.join(told)}, {percent(f / n if n else None)} elsewhere"
+    if facts["explained"] is not None:
+        sentence += f"; {'it explains' if len(causes) == 1 else 'they explain'} {percent(min(1.0, facts['explained']))} of the excess"
+    sentence += "."
+    if same := [words(w) for w in first["same_as"]]:
         sentence += f" Indistinguishable from it: {'; '.join(same[:3])}."
     rivals = [p for p in facts["confounded"] if p["verdict"] == "cannot be told apart" and p["b"].items() - first["where"].items()]
     if rivals:
         others = " or from ".join(words(p["b"]) for p in rivals[:2])
         sentence += f" It cannot be told apart from {others}: too few {unit(table)} are in but one of them."
-    why = f"{percent(first['share_of_failures'])} of the failures{among}; p {_p(facts['p_value'])}"
-    return Finding("scope", "subset", sentence, why, facts, _frame(facts["subsets"]), query, table.digest, notes)
+    why = f"{percent(first['share_of_failures'])} of the failures in {percent(first['share_of_traffic'])} of the {unit(table)}"
+    if first["users"]:
+        why += f", {_who(first['users'])}{' users' if first['users']['by'] == 'user' else ''} there hit"
+    return Finding("scope", "subset", sentence, f"{why}; p {_p(facts['p_value'])}", facts, _frame(facts["subsets"]), query, table.digest, notes)
 
 
 def _everyone(table: LogTable, facts: dict[str, Any], found: Causes, query: str, notes: tuple[str, ...], columns: int) -> Finding:

@@ -31,9 +31,9 @@ class Tally:
     counts: np.ndarray
     query: str
 
-    def meets(self, where: Mapping[str, Any]) -> np.ndarray:
+    def meets(self, where: Mapping[str, Any] | Iterable[Condition]) -> np.ndarray:
         """Which masks meet a conjunction."""
-        wanted = sum(1 << self.conditions.index(condition) for condition in where.items())
+        wanted = sum(1 << self.conditions.index(condition) for condition in dict(where).items())
         return (self.masks & wanted) == wanted
 
     def inside(self, rows: np.ndarray) -> tuple[int, int, int, int]:

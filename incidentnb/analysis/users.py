@@ -32,7 +32,7 @@ def users(table: LogTable, onset: Finding) -> Finding:
     if by is None:
         return _cannot("no record names a user or a client address", table)
     query = (f"SELECT count(*) AS total, count(*) FILTER (hit) AS affected FROM (SELECT {quoted(by)} AS who, bool_or(failing > 0) AS hit "
-             f"FROM outcomes {span['during']} AND {quoted(by)} IS NOT NULL GROUP BY who)")
+             f"FROM outcomes {span['during']} AND {quoted(by)} IS NOT NULL GROUP BY {quoted(by)})")
     got = table.row(query)
     affected, total = int(got["affected"]), int(got["total"])
     share = affected / total if total else 0.0
@@ -59,7 +59,7 @@ def users_in(table: LogTable, span: Mapping[str, Any], wheres: Sequence[Mapping[
     seen = ", ".join(f"bool_or({w}) AS s{i}, bool_or({w} AND failing > 0) AS h{i}" for i, w in enumerate(asked))
     sums = ", ".join(f"count(*) FILTER (s{i}) AS total{i}, count(*) FILTER (h{i}) AS affected{i}" for i in range(len(asked)))
     got = table.row(f"SELECT {sums} FROM (SELECT {quoted(by)} AS who, {seen} FROM outcomes "
-                    f"{span['during']} AND {quoted(by)} IS NOT NULL GROUP BY who)")
+                    f"{span['during']} AND {quoted(by)} IS NOT NULL GROUP BY {quoted(by)})")
     return [{"affected": int(got[f"affected{i}"]), "total": int(got[f"total{i}"]), "by": by} for i in range(len(asked))]
 
 
