@@ -188,7 +188,7 @@ def _recovery(answer: Mapping[str, Any], paint: Paint) -> list[str]:
         return []
     since = _at(recovery.get("since"))
     verdict = str(recovery["verdict"])
-    word = paint(_safe(verdict), {"recovered": "good", "not recovered": "bad"}.get(verdict, "unsure"))
+    word = paint(_safe(recovery.get("state") or verdict), {"recovered": "good", "not recovered": "bad"}.get(verdict, "unsure"))
     return [f"{word}{f' since {since:%H:%M:%S}Z' if since and verdict == 'recovered' else ''}"
             + (f": {_safe(recovery['why'], 300)}" if recovery.get("why") else "")]
 
