@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -263,3 +264,50 @@ def test_no_record_of_any_shape_breaks_the_reader(tmp_path_factory, records):
     assert len(changes) >= 1
     assert len(changes) + len([w for w in warnings if w.startswith(f"{path}:")]) <= len(records) + 1 + 1
     assert all("\n" not in w for w in warnings)
+
+
+PAGE = {"page": {"id": "p1", "name": "Payments Inc"}, "incidents": [
+    {"id": "i1", "name": "Errors on charges", "status": "resolved", "impact": "major", "created_at": "2026-11-23T14:20:00Z",
+     "started_at": "2026-11-23T14:02:31Z", "resolved_at": "2026-11-23T15:00:00Z", "incident_updates": [], "components": [{"name": "API"}]}],
+    "scheduled_maintenances": [{"id": "m1", "name": "Move", "status": "completed", "impact": "maintenance", "incident_updates": [],
+                                "created_at": "2026-11-01T00:00:00Z", "scheduled_for": "2026-11-23T12:00:00Z",
+                                "scheduled_until": "2026-11-23T13:00:00Z"}]}
+
+
+def test_a_status_page_is_trouble_elsewhere_that_lasts(tmp_path):
+    """Incidents and maintenances of a vendor's page begin when they began, not when they were posted, and say until when they lasted."""
+    changes, warnings = read(tmp_path, json.dumps(PAGE, indent=1), "status.json")
+    assert warnings == []
+    assert [(c.at, c.kind, c.id, c.service, c.summary) for c in changes] == [
+        (T.replace(hour=12, minute=0, second=0), "external", "m1", "Payments Inc", "Move"),
+        (T, "external", "i1", "Payments Inc", "Errors on charges")]
+    assert [c.details["ended_at"] for c in changes] == [T.replace(hour=13, minute=0, second=0), T.replace(hour=15, minute=0, second=0)]
+    assert changes[1].details["components"] == "API"
+
+
+@pytest.mark.parametrize("names", [("started_at", "finished_at"), ("startTime", "endTime"), ("begin", "end")])
+def test_what_lasts_begins_to_matter_at_its_beginning(tmp_path, names):
+    """A record with a beginning and an end is a change at its beginning, with its end beside it; with its end alone it is one then."""
+    record = {"kind": "deploy", "id": "d", names[0]: T.isoformat(), names[1]: (T + timedelta(minutes=4)).isoformat()}
+    change = one(tmp_path, record)
+    assert (change.at, change.details["ended_at"]) == (T, T + timedelta(minutes=4))
+    assert one(tmp_path, {"kind": "deploy", "id": "d", "finished_at": T.isoformat()}).at == T
+
+
+def test_a_job_knows_its_end_and_its_earlier_runs(tmp_path):
+    """Records of the beginning and the end of a job are one run; how often it ran before is counted also where those runs lie before the span."""
+    rows = [{"time": f"2026-11-{day}T14:{minute}:00Z", "kind": "job", "service": "db", "summary": f"vacuum {day} {what}"}
+            for day in (20, 21, 22, 23) for minute, what in (("02", "started"), ("40", "finished"))]
+    changes, _ = read(tmp_path, "\n".join(map(json.dumps, [*rows, rows[0]])), since=T - timedelta(hours=2), until=T + timedelta(hours=1))
+    started = next(c for c in changes if c.summary == "vacuum 23 started")
+    assert (started.details["earlier"], started.details["ended_at"]) == (3, started.at + timedelta(minutes=38))
+    assert all("earlier" not in c.details for c in changes if "finished" in c.summary)
+
+
+def test_a_feed_of_ten_megabytes_is_read(tmp_path):
+    """A feed of 10 MB with long texts, and every record twice, is read in seconds; the doubles count once."""
+    row = json.dumps({**ROW, "summary": "x" * 2000})
+    rows = [row.replace("d-1", f"d-{n}") for n in range(2500)] * 2
+    started = time.process_time()
+    changes, warnings = read(tmp_path, "\n".join(rows))
+    assert (len(changes), warnings, time.process_time() - started < 10) == (2500, [], True)

@@ -276,3 +276,79 @@ def test_a_git_that_hangs_is_stopped(tmp_path, monkeypatch):
     commits, _, warnings = git.read_git(tmp_path)
     assert commits == []
     assert "took longer than" in warnings[0]
+
+
+def branch_merged(tmp_path, *, message="Merge branch 'side'"):
+    """A branch written over three days and merged at T, while the main line went on."""
+    repo = repository(tmp_path / "r")
+    commit(repo, "base", T - timedelta(days=9))
+    run(repo, "checkout", "-q", "-b", "side")
+    commit(repo, "old work", T - timedelta(days=3), path="side/a.txt", authored=T - timedelta(days=5))
+    commit(repo, "later work", T - timedelta(days=1), path="side/b.txt")
+    run(repo, "checkout", "-q", "main")
+    commit(repo, "on main", T - timedelta(minutes=30), path="main.txt")
+    run(repo, "merge", "-q", "--no-ff", "-m", message, "side", at=T)
+    return repo, run(repo, "rev-parse", "HEAD").strip()
+
+
+def test_a_merge_brings_commits_of_any_age(tmp_path):
+    """What a merge in the span brought comes with it, however old, and came to matter at the merge; its own times stay told."""
+    repo, merge = branch_merged(tmp_path)
+    commits, _, warnings = git.read_git(repo, since=T - timedelta(hours=2), until=T + timedelta(hours=1))
+    found = {c.subject: c for c in commits if not c.before}
+    assert set(found) == {"old work", "later work", "on main", "Merge branch 'side'"} and warnings == []
+    assert {c.subject: (c.merge, c.merged) for c in found.values()} == {
+        "old work": (merge, T), "later work": (merge, T), "on main": ("", None), "Merge branch 'side'": ("", None)}
+    changes, _ = read_changes([], [repo], since=T - timedelta(hours=2), until=T + timedelta(hours=1))
+    old = next(c for c in changes if c.summary == "old work")
+    assert (old.at, old.details["merged_by"]) == (T, merge)
+    assert (old.details["authored_at"], old.details["committed_at"]) == (T - timedelta(days=5), T - timedelta(days=3))
+
+
+def test_a_merge_after_the_span_brings_nothing(tmp_path):
+    """Before it was merged, a branch is not in the history that counts."""
+    repo, _ = branch_merged(tmp_path)
+    commits, _, _ = git.read_git(repo, since=T - timedelta(hours=2), until=T - timedelta(minutes=1))
+    assert subjects(c for c in commits if not c.before) == ["on main"]
+
+
+def test_a_merge_within_a_branch_is_dated_by_the_one_that_brought_it_to_main(tmp_path):
+    """Commits of a branch merged into another branch came to matter when that one was merged."""
+    repo = repository(tmp_path / "r")
+    commit(repo, "base", T - timedelta(days=9))
+    for name, parent in (("one", "main"), ("two", "one")):
+        run(repo, "checkout", "-q", "-b", name, parent)
+        commit(repo, f"work {name}", T - timedelta(hours=9), path=f"{name}.txt")
+    run(repo, "checkout", "-q", "one")
+    run(repo, "merge", "-q", "--no-ff", "-m", "Merge two", "two", at=T - timedelta(hours=3))
+    run(repo, "checkout", "-q", "main")
+    run(repo, "merge", "-q", "--no-ff", "-m", "Merge one", "one", at=T)
+    commits, _, _ = git.read_git(repo, since=T - timedelta(hours=1))
+    assert {c.subject: c.merged for c in commits if not c.before} == {"work one": T, "work two": T, "Merge two": T, "Merge one": None}
+
+
+@pytest.mark.parametrize("message", ["Merge branch 'main' of example.org:shop", "Merge remote-tracking branch 'origin/master' into work"])
+def test_the_main_line_pulled_into_a_branch_dates_nothing(tmp_path, message):
+    """What a pull brings was on the main line before: its commits keep their own times, and old ones stay out."""
+    repo, _ = branch_merged(tmp_path, message=message)
+    commits, _, _ = git.read_git(repo, since=T - timedelta(hours=2))
+    assert [c.merged for c in commits] == [None] * len(commits)
+    assert set(subjects(c for c in commits if not c.before)) == {"on main", message}
+
+
+def test_a_folder_has_its_part_of_a_merge(tmp_path):
+    """Of a merge, a folder of a checkout gives the commits that touch it."""
+    repo, merge = branch_merged(tmp_path)
+    commits, _, _ = git.read_git(repo / "side", since=T - timedelta(hours=2))
+    assert {(c.subject, c.merge) for c in commits if c.merge} == {("old work", merge), ("later work", merge)}
+
+
+def test_several_checkouts_are_one_list(tmp_path):
+    """Commits of several checkouts come in order of time, each with the checkout that it is of; a clone of one adds none of them twice."""
+    first, second = repository(tmp_path / "a"), repository(tmp_path / "b")
+    commit(first, "one", T)
+    commit(second, "two", T + timedelta(minutes=1))
+    commit(first, "three", T + timedelta(minutes=2))
+    run(tmp_path, "clone", "-q", str(first), "copy")
+    changes, _ = read_changes([], [first, second, tmp_path / "copy"])
+    assert [(c.summary, c.source) for c in changes] == [("one", str(first)), ("two", str(second)), ("three", str(first))]

@@ -133,6 +133,9 @@ def _lift(scored: list[Weighed], held: Holding) -> None:
     own = [max(0.0, s.ties.bits) for s in scored]
     weight = [2.0 ** bits for bits in own]
     share = {h: log2(sum(weight[i] for i in contents)) for h, contents in held.contents.items()}
+    loose: dict[int, float] = {}
+    for i, deploy in held.unclear.items():
+        loose[deploy] = loose.get(deploy, 0.0) + weight[i]
     order = sorted((i for i, s in enumerate(scored) if s.change.kind == "commit"), key=lambda i: (bool(scored[i].change.details.get("merged_by")), i))
     for i in order:  # merges and the main line first: what a merge brought goes by the merge
         s = scored[i]
@@ -146,7 +149,7 @@ def _lift(scored: list[Weighed], held: Holding) -> None:
             s.bits, s.told = s.bits + UNDEPLOYED, "in no known deploy before the onset"
         elif i in held.unclear:
             deploy = scored[held.unclear[i]]
-            s.bits = min(s.bits - KINDS["commit"], deploy.bits) + UNCLEAR
+            s.bits = deploy.bits + UNCLEAR + own[i] - log2(loose[held.unclear[i]])
             s.told = f"before the deploy {(deploy.change.version or deploy.change.id)[:60]}, which does not say what it holds"
 
 
