@@ -26,16 +26,18 @@ LONGEST = 4096  # characters of a message that are looked at; what tells one mes
 _PATTERN = re.compile(VARIABLE, re.ASCII)  # as RE2 reads \w and \d
 _METHOD = r"(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE)"
 _W = re.escape(WILD)
+# a look behind keeps an expression from beginning anew at each character of a long word: all of them are linear
 _SECOND = [
     (re.compile(rf"\"({_METHOD}) [^\"]*\""), rf'"\1 {WILD}"'),  # a quoted request line: its method says what was asked
     (re.compile(rf"\"(?!{_METHOD} {_W}\")[^\"]*\"|(?<![\w])'[^']*'(?!\w)"), f'"{WILD}"'),  # quoted
     (re.compile(r"(?<=[\w\]])=(?![=\s]|true\b|false\b)[^\s,;(){}\[\]\"]+(?:\{[^{}]*\})?"), f"={WILD}"),  # key=value; true and false say something
     # host, package or class name; one that ends in upper case names a constant, and an exception says what happened
-    (re.compile(r"\b(?![\w.\-$]*(?:\.[A-Z][A-Z_]+|Exception|Error)(?![\w.\-$/]))[A-Za-z_][\w\-$]*(?:\.[\w\-$]+){2,}(?:/[\w.\-$]+)?"), WILD),
+    (re.compile(r"(?<![\w.\-$])(?![\w.\-$]*(?:\.[A-Z][A-Z_]+|Exception|Error)(?![\w.\-$/]))[A-Za-z_][\w\-$]*"
+                r"(?:\.[\w\-$]+){2,}(?:/[\w.\-$]+)?"), WILD),
     (re.compile(r"(?<=\s)\(\s*\)"), f"({WILD})"),  # a value that is missing
     (re.compile(rf"{_W}\s?(?:[kKMGT]i?B|B|bytes|[mµun]?s|sec|secs|seconds|min|minutes|h|hours)\b"), WILD),  # with its unit
     # runs of them
-    (re.compile(rf"(?:{_W}|(?:[\w\-]+\.)*[\w\-]*{_W}[\w.\-/]*)(?:[\s,;:/.\-+*#]*{_W})*"), WILD),
+    (re.compile(rf"(?:{_W}|(?<![\w.\-])(?:[\w\-]+\.)*[\w\-]*{_W}[\w.\-/]*)(?:[\s,;:/.\-+*#]*{_W})*"), WILD),
 ]
 
 
