@@ -121,18 +121,19 @@ def _answer(minutes: Minutes, names: dict[str, dict], onset: Finding, left: list
         several = "an error pattern new since the onset still occurs" if len(left) == 1 else f"{len(left)} new error patterns still occur"
         why = (f"{everyone['why']}; but {several}, last at {at(last, minutes.stop)} ({left[0]['pattern'][:160]})")
         results.append(everyone | {"name": "new errors", "state": "quiet but unproven", "why": why, "more_requests": 0, "more_minutes": more})
-    worst = max(results, key=lambda r: list(STATES).index(r["state"]))
+    worst = max(results, key=lambda r: (list(STATES).index(r["state"]), math.inf if r["more_minutes"] is None else r["more_minutes"]))
     state = worst["state"]
     of_subset = worst["name"] not in ("all traffic", "new errors")
     why = f"{worst['name']}: {worst['why']}" if of_subset else worst["why"]
+    if state == "recovered":
+        why = "; ".join([everyone["why"], *(f"{r['name']} by itself: {r['why']}" for r in results if r is not everyone)])
     since = max(r["since"] for r in results) if state == "recovered" else None
     interval = _interval(minutes, onset, since) if since is not None else None
     moment = interval.at if interval else None
-    unproven = [r for r in results if r["state"] == "quiet but unproven"]
     numbers = {"state": state, "since": moment, "since_interval": interval,
                "proved_at": max(r["proved_at"] for r in results) if state == "recovered" else None,
                **{k: everyone[k] for k in ("rate", "upper", "baseline", "minutes", "requests", "failing", "baseline_failing", "baseline_requests")},
-               "more_requests": _most(r["more_requests"] for r in unproven), "more_minutes": _most(r["more_minutes"] for r in unproven),
+               "more_requests": worst["more_requests"], "more_minutes": worst["more_minutes"],
                "relapses": worst["relapses"], "compared": everyone["compared"], "judged": [_plain(r) for r in results],
                "patterns": [e["pattern"] for e in left]}
     sentence = {"still failing": f"Still failing: {why}.", "recovering": f"Recovering, not back yet: {why}.",
@@ -278,11 +279,6 @@ def _missing(numbers: dict[str, Any]) -> str:
     if not requests:
         return f"; {wait:,} more quiet minutes are needed"
     return f"; about {requests:,} more requests are needed, some {wait:,} minutes at the present traffic"
-
-
-def _most(values: Any) -> int | None:
-    values = list(values)
-    return None if any(v is None for v in values) else max(values, default=0)
 
 
 def _plain(result: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,8 @@ LAST, GONE_MINUTES = 10, 3
 SILENT_REQUESTS = 20
 MOST_PATTERNS = 20
 _ERROR = re.compile(r"error|exception|fail|timed? ?out|panic|fatal|refused", re.IGNORECASE)
-_MINUTES = """SELECT epoch_us(time) // 60000000 AS slot, sum(total) AS n0, sum(failing) AS f0{parts}
+MOST_PLACES = 20_000  # a longer time is told in wider steps
+_MINUTES = """SELECT epoch_us(time) // ({step} * 1000000::BIGINT) AS slot, sum(total) AS n0, sum(failing) AS f0{parts}
 FROM outcomes WHERE time >= $start AND time <= $stop GROUP BY slot ORDER BY slot"""
 _TEXT = "coalesce(message, concat_ws(' ', method, coalesce(route, path), CAST(http_status AS VARCHAR)), '')"
 
@@ -42,14 +44,15 @@ def of_table(table: LogTable, onset: Finding, causes: list[dict[str, Any]]) -> t
         condition, given = where_sql(where, f"w{i}_")
         parts += f",\nsum(total) FILTER ({_where(condition)}) AS n{i}, sum(failing) FILTER ({_where(condition)}) AS f{i}"
         params |= given
-    query = _MINUTES.format(parts=parts)
+    step = 60 * max(1, math.ceil((stop - first).total_seconds() / 60 / MOST_PLACES))
+    query = _MINUTES.format(parts=parts, step=step)
     got = table.frame(query, {"start": first, "stop": stop, **params}).fillna(0)
     slot = got["slot"].to_numpy(np.int64)
     places = int(slot[-1] - slot[0]) + 1
-    start = datetime.fromtimestamp(int(slot[0]) * 60, UTC)
-    last = start + timedelta(minutes=places - 1)
+    start = datetime.fromtimestamp(int(slot[0]) * step, UTC)
+    last = start + timedelta(seconds=step * (places - 1))
     a_minute = facts["requests"] / max(1.0, (stop - facts["window_start"]).total_seconds() / 60)
-    if 60 - (stop - last).total_seconds() > max(2.0, 180 / max(a_minute, 1)):
+    if step - (stop - last).total_seconds() > max(2.0, 180 / max(a_minute, 1)):
         places -= 1  # the data fill the last minute only in part
     series = []
     for i in range(len(wheres)):
@@ -61,7 +64,7 @@ def of_table(table: LogTable, onset: Finding, causes: list[dict[str, Any]]) -> t
         series.append(pair)
     names: dict[str, dict[str, Any]] = {ALL: {}}
     kept = {ALL: series[0]}
-    known = max(0, int((facts["onset"].earliest - start).total_seconds() // 60))
+    known = max(0, int((facts["onset"].earliest - start).total_seconds() // step))
     notes = []
     for k, entry in enumerate(causes):
         name, chosen = words(entry["where"]), series[1 + 2 * k]
@@ -72,7 +75,7 @@ def of_table(table: LogTable, onset: Finding, causes: list[dict[str, Any]]) -> t
             name, chosen = words(wheres[2 + 2 * k]), series[2 + 2 * k]
         names[name], kept[name] = entry, chosen
     names[ALL] = {"note": " ".join(notes)}
-    minutes = Minutes(start, 60, stop, {k: v[0] for k, v in kept.items()}, {k: v[1] for k, v in kept.items()},
+    minutes = Minutes(start, step, stop, {k: v[0] for k, v in kept.items()}, {k: v[1] for k, v in kept.items()},
                       _silent(table, stop, facts["window_start"], a_minute))
     return minutes, names, query
 
