@@ -79,3 +79,12 @@ def test_a_short_past_counts_as_little():
                    for b, m in ((2000.0, 10_000.0), (50.0, 250.0)))
     assert 0 < short < long
     assert chance.own_past(*now, np.array([1.0]), np.array([20.0]), (60.0, 10_000.0, 5.0, 10_000.0))[0] == np.inf
+
+
+def test_too_few_failures_rule_nothing_out():
+    """With a dozen failures nobody can say that no subset is hit; with hundreds spread evenly one can."""
+    few, many = (causes.causes(leaves(lambda a, b, c, rate=rate: rate)) for rate in (0.0015, 0.1))
+    assert not few.accepted
+    assert "too few" in few.doubt
+    assert not many.accepted
+    assert not many.doubt

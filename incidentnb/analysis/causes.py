@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from incidentnb.analysis import chance, subsets
+from incidentnb.analysis.spans import words
 from incidentnb.analysis.subsets import Cells, Leaves, Subset
 
 EXPLAINS, STANDS_OUT, AT_MOST_P = 0.2, 2.0, 0.01
+DOUBTFUL_P, MOST = 0.1, 0.5  # a candidate with most of the excess and a p between is neither named nor ruled out
 MOST_CAUSES = 4
 Described = tuple[Subset, list[Subset]]  # a subset, and its equal descriptions
 
@@ -21,7 +23,7 @@ class Causes:
     Attributes:
         accepted: the causes, the first the strongest; ``ranked``: all descriptions, best first.
         p_value: of the strongest candidate, the larger of the two of ``chance``; ``explained``: share of the excess inside the causes.
-        why_not: why nothing is accepted, in words; empty where something is.
+        why_not: why nothing is accepted, in words; empty where something is. doubt: why a subset can be neither named nor ruled out, else empty.
     """
 
     accepted: list[Described]
@@ -29,6 +31,7 @@ class Causes:
     p_value: float
     explained: float | None
     why_not: str = ""
+    doubt: str = ""
 
 
 def causes(leaves: Leaves) -> Causes:
@@ -38,6 +41,7 @@ def causes(leaves: Leaves) -> Causes:
     models), and a further one must hold a fifth of the excess. Values of one column that fail together are accepted together.
     """
     mu, gathered = subsets.expected(leaves), subsets.cells(leaves)
+    doubt = _too_few(leaves, gathered)
     failing = leaves.failing.copy()
     ranked = subsets.merge(subsets.search(leaves, gathered, failing, mu))
     merged, accepted, p_value, why_not, excess = ranked, [], 1.0, "", float((failing - mu).sum())
@@ -57,15 +61,24 @@ def causes(leaves: Leaves) -> Causes:
         p_value = p_value if accepted else p
         if p >= AT_MOST_P:
             why_not = "since the onset all values fail alike" if alike >= AT_MOST_P else "what stands out may be chance"
+            if p < DOUBTFUL_P and gain >= MOST * excess:
+                doubt = f"{words(dict(group[0][0].where))} holds most of the failures above the usual, but that may be chance (p {p:.2f})"
             break
         accepted += group
         excess = max(excess, gain)
         failing[rows] = np.minimum(failing, mu)[rows]
         merged = subsets.merge(subsets.search(leaves, gathered, failing, mu))
     if not accepted:
-        return Causes([], ranked, p_value, None, why_not)
+        return Causes([], ranked, p_value, None, why_not, doubt)
     held = np.logical_or.reduce([s.rows for s, _ in accepted])
     return Causes(accepted, ranked, p_value, float((leaves.failing - mu)[held].sum() / excess) if excess > 0 else None)
+
+
+def _too_few(leaves: Leaves, gathered: list[Cells]) -> str:
+    """Says so where even a half of the traffic that holds all failures, ``F ln 2``, would not be told from chance over all cells."""
+    needed = int(np.ceil(np.log(max(2, chance.number(leaves, gathered)) / AT_MOST_P) / np.log(2)))
+    f = int(leaves.failing.sum())
+    return "" if f >= needed else f"{f:,} failures are too few to name a subset or to rule one out: about {needed:,} are needed"
 
 
 def _candidate(leaves: Leaves, gathered: list[Cells], failing: np.ndarray, mu: np.ndarray, merged: list[Described]) -> list[Described]:

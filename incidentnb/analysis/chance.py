@@ -97,7 +97,7 @@ def _p(best: float, gathered: list[Cells], leaves: Leaves, highest) -> float:
 
     Where none does, the tail is read off a Gumbel distribution through the draws (Abrams, Kleinman, Kulldorff 2010).
     """
-    count = sum(int(np.count_nonzero(g.sums(leaves.total))) for g in gathered)
+    count = number(leaves, gathered)
     bound = float(count * np.exp(-min(best, 700.0)))
     if bound < SETTLED or not count:
         return min(1.0, bound)
@@ -115,6 +115,11 @@ def _p(best: float, gathered: list[Cells], leaves: Leaves, highest) -> float:
         return plain
     tail = -np.expm1(-np.exp(-(best - (np.mean(drawn) - _EULER * spread)) / spread))
     return float(min(plain, tail, bound))
+
+
+def number(leaves: Leaves, gathered: list[Cells]) -> int:
+    """How many conjunctions have any traffic in the incident."""
+    return sum(int(np.count_nonzero(g.sums(leaves.total))) for g in gathered)
 
 
 def _chances(weights: np.ndarray) -> np.ndarray:

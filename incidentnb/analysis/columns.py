@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_VALUES, MOST_COLUMNS, MOST_LEAVES, MOST_KEPT = 200, 8, 100_000, 20
 SHARE = 0.05  # a cause worth naming holds more of the excess failures than this, and so does each value that it names
-MOST_ROWS, LEAST_ROWS, MOST_FIELDS = 150_000, 20_000, 4_000_000  # of rows with a failure and of rows without; of fields of either
+MOST_ROWS, LEAST_ROWS, MOST_FIELDS = 100_000, 20_000, 4_000_000  # of rows with a failure and of rows without; of fields of either
 _NEVER = {"time": "the time itself", "failed": "the outcome", "failing": "the outcome", "total": "a count", "level": "the outcome",
           "http_status": "the outcome", "duration_ms": "known only after the outcome", "message": "text of the record",
           "line": "a place in the file", "path": "the route holds it with its ids folded", "trace_id": "an id"}
@@ -69,7 +69,7 @@ class Column:
 def leaves(table: LogTable, span: dict[str, Any], rows_ok: int, rows_failing: int) -> tuple[Leaves, list[dict[str, str]]]:
     """The leaves of the most promising columns, and the columns left out with the reason.
 
-    One pass over the evidence brings the hash of every field of a fixed sample of the rows (all of them up to 150,000 with and as many without a
+    One pass over the evidence brings the hash of every field of a fixed sample of the rows (all of them up to 100,000 with and as many without a
     failure), the rest is arrays; a second one names the values of the columns that were chosen.
     """
     excluded = [{"column": c, "reason": reason_by_name(c)} for c in table.columns if reason_by_name(c)]

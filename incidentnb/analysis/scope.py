@@ -34,7 +34,7 @@ def scope(table: LogTable, onset: Finding | Interval, end: Interval | datetime |
     column that fail together named together; accepted only beyond chance (``chance``) and where it stands out (``causes``), then peeled
     off. Columns that the outcome decides, ids and texts take no part (``columns``); columns that go together are shown as the 2×2 that
     they are (``confounded``). Complexity: three passes over the evidence; the scan is (8 columns choose 3) · (leaves + cells), leaves ≤ 100,000
-    from a fixed sample of ≤ 300,000 rows; all counts that are shown are exact. Source: Neill 2009, 2012; Kulldorff 1997; k and the
+    from a fixed sample of ≤ 200,000 rows; all counts that are shown are exact. Source: Neill 2009, 2012; Kulldorff 1997; k and the
     share of a second cause from 82 labelled incidents (RobustSpot's).
 
     Args:
@@ -78,6 +78,8 @@ def scope(table: LogTable, onset: Finding | Interval, end: Interval | datetime |
     facts["confounded"] = confounded.confounded(exact, pairs, unit(table))
     facts["elsewhere"] = exact.inside(~np.logical_or.reduce([exact.meets(s.where) for s, _ in found.accepted] or [exact.masks < 0]))[:2]
     notes = _notes(facts, b / m if m else None, m)
+    if found.doubt and not found.accepted:
+        return _cannot(found.doubt, table, facts, exact.query, notes)
     if not found.accepted:
         return _everyone(table, facts, found, exact.query, notes, len(leaves.columns))
     return _subset(table, facts, exact.query, notes)
@@ -166,7 +168,8 @@ def _notes(facts: dict[str, Any], base: float | None, before: int) -> tuple[str,
     return tuple(notes)
 
 
-def _cannot(why: str, table: LogTable, facts: dict[str, Any] | None = None, query: str = "") -> Finding:
+def _cannot(why: str, table: LogTable, facts: dict[str, Any] | None = None, query: str = "",
+            notes: tuple[str, ...] = ()) -> Finding:
     numbers = facts or {"subsets": [], "confounded": [], "excluded": []}
     return Finding("scope", CANNOT_TELL, f"Whether everyone or a subset is hit cannot be told: {why}.", why, numbers,
-                   _frame(numbers["subsets"]), query, table.digest)
+                   _frame(numbers["subsets"]), query, table.digest, notes)

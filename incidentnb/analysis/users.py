@@ -56,10 +56,12 @@ def users_in(table: LogTable, span: Mapping[str, Any], wheres: Sequence[Mapping[
         return [None] * len(wheres)
     asked = [" AND ".join(f"{quoted(c)} IS NULL" if v is None else f"CAST({quoted(c)} AS VARCHAR) = {literal(str(v))}" for c, v in where.items())
              for where in wheres]
-    seen = ", ".join(f"bool_or({w}) AS s{i}, bool_or({w} AND failing > 0) AS h{i}" for i, w in enumerate(asked))
-    sums = ", ".join(f"count(*) FILTER (s{i}) AS total{i}, count(*) FILTER (h{i}) AS affected{i}" for i in range(len(asked)))
-    got = table.row(f"SELECT {sums} FROM (SELECT {quoted(by)} AS who, {seen} FROM outcomes "
-                    f"{span['during']} AND {quoted(by)} IS NOT NULL GROUP BY {quoted(by)})")
+    bits = " + ".join(f"CASE WHEN {w} THEN {1 << i} ELSE 0 END" for i, w in enumerate(asked))
+    sums = ", ".join(f"count(*) FILTER (seen & {1 << i} > 0) AS total{i}, count(*) FILTER (hit & {1 << i} > 0) AS affected{i}"
+                     for i in range(len(asked)))
+    got = table.row(f"SELECT {sums} FROM (SELECT bit_or(mask) AS seen, bit_or(CASE WHEN failing > 0 THEN mask ELSE 0 END) AS hit "
+                    f"FROM (SELECT {quoted(by)} AS who, failing, {bits} AS mask FROM outcomes {span['during']} AND {quoted(by)} IS NOT NULL) "
+                    "GROUP BY who)")
     return [{"affected": int(got[f"affected{i}"]), "total": int(got[f"total{i}"]), "by": by} for i in range(len(asked))]
 
 
