@@ -74,6 +74,7 @@ def test_silence_is_no_recovery():
     """When the traffic is gone, no failures prove nothing."""
     found = judged(log(tail=0.1))
     assert found.verdict == "cannot tell"
+    assert "requests a minute, usually 7" in found.why and "e+" not in found.why
 
 
 def test_relapse_is_not_recovered():

@@ -207,7 +207,8 @@ def judge(minutes: Minutes, onset: Finding, name: str = "all traffic") -> dict[s
     broke_off = traffic_back.gone(total, course.since, wide) if course.proved is not None else not back[-1]
     if broke_off or silent:
         there = float(total[-max(1, round(10 / wide)):].mean() / wide)
-        lost = f"no request since {at(silent)}" if silent else f"{there:,.3g} requests a minute, usually {usual.level or 0:,.3g} ({usual.compared})"
+        lost = f"{_amount(there)} requests a minute, usually {_amount(usual.level)} ({usual.compared})"
+        lost = f"no request since {at(silent)}" if silent else lost
         return result | {"state": "quiet but unproven", "why": f"traffic is not back: {lost}", "more_minutes": None, "more_requests": None}
     if course.proved is not None:
         return result | {"state": "recovered", "why": told}
@@ -217,6 +218,10 @@ def judge(minutes: Minutes, onset: Finding, name: str = "all traffic") -> dict[s
     waits = None if more is None or (more and not a_minute) else max(lacking, math.ceil(more / a_minute) if more else 0)
     if more is None:
         told += f"; {own.failing:,.0f} failures in {own.total:,.0f} requests are too few to compare with: more of the time before the onset is needed"
+    elif more:
+        asked = bound if name != "all traffic" else limits.LIMIT_RATIO * max(base.rate, limits.FLOOR)
+        over = limits.at_most(f / base.phi, n / base.phi, asked) > limits.spent(length * wide)
+        told += f"; not sure enough yet to be below {percent(asked)}" if over else "; it may still be twice of what the baseline really is"
     return result | {"state": "quiet but unproven", "why": told, "more_requests": more, "more_minutes": waits}
 
 
@@ -270,6 +275,10 @@ def _interval(minutes: Minutes, onset: Finding, since: int) -> Interval:
 
 def _between(interval: Interval) -> str:
     return f"between {at(interval.earliest, interval.at)} and {at(interval.latest, interval.at)}"
+
+
+def _amount(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:,.0f}" if value >= 10 or value == 0 else f"{value:.1f}"
 
 
 def _missing(numbers: dict[str, Any]) -> str:
