@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # bits: how much likelier a change is to be the one, once it is seen to share this with what fails (log2 of a likelihood ratio)
 VERSION, NAMES, ROUTE, COLUMN, SERVICE, LOGS, PART, WORDS, MOST = 7.0, 5.0, 4.0, 4.0, 4.0, 2.0, 1.5, 1.5, 8.0
 UNTIED, ELSEWHERE, NOT_LIVE = -2.0, -3.5, -5.0  # shares nothing with a known subset; speaks of another one; went to no live system
-COMMON_ABOVE, COMMON_FROM = 0.5, 8  # a word that more than half of at least eight changes use tells none from another
+COMMON_ABOVE, COMMON_FROM, RARE = 0.5, 8, 0.2  # what half of at least eight changes say tells none from another; of messages, what a fifth says
 _VERSION = re.compile(r"(version|release|build|revision|image|tag|deployment|commit|sha)", re.IGNORECASE)
 _SERVICE = re.compile(r"(^|[._-])(service|servicename|service_name|app|application|component)([._-]?name)?$", re.IGNORECASE)
 _ROUTE = re.compile(r"(route|path|url|uri|endpoint|logger|operation|handler|method|rpc|resource|source)", re.IGNORECASE)
@@ -78,7 +78,8 @@ def ties(changes: Sequence[Change], wheres: Sequence[Mapping[str, Any]], *, serv
     forms = {form: w for w in wanted for form in (w, f"{w}s")}
     paths: dict[str, frozenset[str]] = {}
     seen = [_present(change, forms, tuple(wanted), paths) for change in changes]
-    often = _often(seen) if len(changes) >= COMMON_FROM else frozenset()
+    often = _often(seen, COMMON_ABOVE) if len(changes) >= COMMON_FROM else frozenset()
+    said = sorted(set(said) - _often(seen, RARE))
     conditions = [[_telling(c, often) for c in group] for group in conditions]
     elsewhere = _other_values(wheres, others or {})
     speaks_of_tls = any(_TLS.search(text) for text in messages)
@@ -89,7 +90,7 @@ def ties(changes: Sequence[Change], wheres: Sequence[Mapping[str, Any]], *, serv
     for change, present in zip(changes, seen, strict=True):
         mine = _shared(change, conditions, present, known, paths) if present or _named(change, plain, services_meant) else _NONE
         if speaks_of_tls or not present.isdisjoint(said):
-            mine = _said(change, mine, [w for w in said if w in present and w not in often], speaks_of_tls)
+            mine = _said(change, mine, [w for w in said if w in present], speaks_of_tls)
         against = _against(change, conditions, elsewhere) if mine.bits < SERVICE else ""
         mine = _of_the_logs(change, mine, known) if known and mine.bits < SERVICE and not against else mine
         against = against or mine.against
@@ -97,7 +98,7 @@ def ties(changes: Sequence[Change], wheres: Sequence[Mapping[str, Any]], *, serv
         if not (against or live or mine.bits):
             found.append(nothing)
             continue
-        bits = min(mine.bits, MOST)
+        bits = min(mine.bits, MOST) + (nothing.bits * (1 - mine.bits / PART) if mine.bits < PART else 0.0)  # part of a word: part of a tie
         if against:
             bits = ELSEWHERE if wheres else ELSEWHERE - UNTIED
         if live:
@@ -205,12 +206,13 @@ def _words(text: str, forms: Mapping[str, str], wanted: tuple[str, ...]) -> froz
     return _NO_WORDS
 
 
-def _often(seen: Sequence[frozenset[str]]) -> frozenset[str]:
+def _often(seen: Sequence[frozenset[str]], share: float) -> frozenset[str]:
+    """The words that more than a share of the changes, and more than one of them, use."""
     count: dict[str, int] = {}
     for words in seen:
         for word in words:
             count[word] = count.get(word, 0) + 1
-    return frozenset(w for w, n in count.items() if n > COMMON_ABOVE * len(seen))
+    return frozenset(w for w, n in count.items() if n > max(1, share * len(seen)))
 
 
 def _met(change: Change, condition: _Condition, words: frozenset[str], services: Collection[str], paths: Mapping[str, frozenset[str]],

@@ -170,7 +170,8 @@ def _changes(answer: Mapping[str, Any]) -> list[str]:
     if answer.get("verdict") != "incident":
         return []
     ranked = [c for c in answer.get("changes") or () if c.get("rank")][:3]
-    lines = []
+    untied = len(ranked) > 0 and (answer.get("scope") or {}).get("verdict") == "subset" and all(c.get("strength") in ("near", "weak") for c in ranked)
+    lines = ["nothing clearly ties a known change to the failing subset; by nearness in time:"] if untied else []
     for change in ranked:
         at = _at(change.get("at"))
         name = " ".join(_safe(part, 60) for part in (change.get("kind"), change.get("id")) if part)
@@ -179,7 +180,18 @@ def _changes(answer: Mapping[str, Any]) -> list[str]:
         reasons = "; ".join(_safe(reason, 90) for reason in (change.get("reasons") or ())[:3])
         lines.append(f"{change['rank']}  {name}{summary}{when}" + (f" – {reasons}" if reasons else ""))
     return lines or [_safe(answer.get("changes_verdict") or ("no known change explains it" if answer.get("changes") else "no change was given"))
-                     + ("" if answer.get("changes") else ": name checkouts with --repo and change files with --changes")]
+                     + (_last_change(answer) if answer.get("changes") else ": name checkouts with --repo and change files with --changes")]
+
+
+def _last_change(answer: Mapping[str, Any]) -> str:
+    """The last change before the onset, where none is a candidate."""
+    latest = _at((answer.get("onset") or {}).get("latest"))
+    before = [(at, c) for c in answer["changes"] if (at := _at(c.get("at"))) and latest and at <= latest]
+    if not before:
+        return ""
+    at, change = max(before, key=lambda pair: pair[0])
+    name = " ".join(_safe(part, 60) for part in (change.get("kind"), change.get("id")) if part)
+    return f"; the last before it is {name}, {at:%H:%M:%S}Z: {'; '.join(_safe(reason, 90) for reason in (change.get('reasons') or ())[:3])}"
 
 
 def _recovery(answer: Mapping[str, Any], paint: Paint) -> list[str]:
@@ -202,7 +214,8 @@ def _next(answer: Mapping[str, Any]) -> list[str]:
     steps = []
     if first is not None:
         question = {"deploy": "can it be rolled back?", "flag": "can it be switched off?", "config": "can it be reverted?"}
-        steps.append(f"{_safe(first.get('kind'))} {_safe(first.get('id'), 40)}: {question.get(first.get('kind'), 'does it explain this?')}")
+        asked = question.get(first.get("kind")) if first.get("strength") in (None, "strong") else None
+        steps.append(f"{_safe(first.get('kind'))} {_safe(first.get('id'), 40)}: {asked or 'does it explain this?'}")
     return [" · ".join([*steps, f'incidentnb open "…" --severity {_safe(suggested)} --logs …'])]
 
 
