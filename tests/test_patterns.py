@@ -51,9 +51,15 @@ def test_every_record_is_assigned():
 
 
 def test_without_messages_requests_stand_in():
-    """An access log without messages is grouped by method, route and status; nothing at all cannot be told."""
+    """An access log without messages is grouped by method, route and status, each its own pattern; nothing at all cannot be told."""
     frame = log().assign(message=None, method="GET", route="/orders/{id}", http_status=200)
-    assert patterns(table_of(frame)).numbers["patterns"][0]["pattern"].startswith("GET /orders/{id}")
+    for i in range(8):
+        frame.loc[frame.index[i::10], "route"] = f"/v1/shop/{'abcdefgh'[i]}/list"
+    frame.loc[(frame["time"] >= BEGAN) & (frame["route"] == "/orders/{id}"), "http_status"] = 503
+    found = patterns(table_of(frame), ONSET).numbers["patterns"]
+    assert len(found) == 10
+    assert [p["pattern"] for p in found if p["new"]] == ["GET /orders/{id} 503"]
+    assert set(assign(table_of(frame))["pattern"]) == {p["pattern"] for p in found}
     assert patterns(table_of(log().drop(columns="message"))).verdict == "cannot tell"
 
 
@@ -164,7 +170,8 @@ def test_sampled_counts_are_told_and_near(monkeypatch):
     """Of many records some are read: counts are estimates near the truth, the note says so, and what is called new holds on what was read."""
     from incidentnb.analysis import patterns as room
 
-    monkeypatch.setattr(room, "QUIET_ABOVE", 400)
+    monkeypatch.setattr(room, "ALL_UP_TO", 1000)
+    monkeypatch.setattr(room, "MOST_QUIET", 400)
     frame = log()
     found = patterns(table_of(frame), ONSET)
     served = next(p for p in found.numbers["patterns"] if p["pattern"].startswith("served"))

@@ -148,6 +148,12 @@ def test_two_causes_under_one_wrapper_are_two():
     assert traces.fold(traces.key(JAVA.replace("Gateway.open", "Gateway.read"))).shape() != same
 
 
+def test_receiver_of_a_script_is_no_other_cause():
+    """Node names the type of the object that a method was called on; the function is the same."""
+    one, two = (traces.fold(traces.key(f"Error: x\n    at {name}.price (/app/price.js:3:1)")).shape() for name in ("Cart", "Order"))
+    assert one == two
+
+
 def test_function_without_a_name_is_known_by_its_line():
     """Two anonymous functions of one file are told apart."""
     one, two = (traces.fold(traces.key(f"Error: x\n    at /app/a.js:{n}:1")).shape() for n in (3, 4))

@@ -12,17 +12,21 @@ from incidentnb.analysis.scope import instant, spans
 from incidentnb.findings import CANNOT_TELL, Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from incidentnb.analysis.newness import Judged
+    from incidentnb.analysis.traces import Trace
     from incidentnb.evidence.table import LogTable
 
 __all__ = ["assign", "change", "patterns"]
 
 MOST_MASKED, SHOWN = 20_000, 40
-LOUD_ABOVE, QUIET_ABOVE = 100_000, 60_000  # more records than this, at WARN and above and below it, are sampled
+ALL_UP_TO = 250_000  # so many records are all read; of more than that so many at WARN and above and so many below it:
+MOST_LOUD, MOST_QUIET = 100_000, 60_000
 MOST_SLOTS = 600  # of one time before the onset
-_FALLBACK = "concat_ws(' ', method, coalesce(route, path), CAST(http_status AS VARCHAR))"
+_REQUEST = f"concat_ws(' ', method, coalesce(route, {masked_sql('path')}), CAST(http_status AS VARCHAR))"  # of a record without a message
 _LOUD = ("WARN", "ERROR", "FATAL")
 _IS_LOUD = "coalesce(level IN ('WARN', 'ERROR', 'FATAL'), false)"
 _NEVER = "TIMESTAMP '9999-01-01'"
@@ -35,8 +39,8 @@ def patterns(table: LogTable, onset: Finding | None = None) -> Finding:
     with bidirectional parallel tree", with the masks of Drain: He et al. 2017), a record with a stack trace by its innermost exception and
     root frame (``traces``). Each pattern's count since the onset is judged against its count before, given exposure in time and in
     requests (``newness``: p = r^n for a new one, quasi-Poisson for grown and vanished ones, false discoveries at most 5 %).
-    Complexity: one scan of the records; at most some 100,000 loud and 60,000 other ones are masked, the rest is estimated from them by
-    a hash of their line; O(m) for m distinct masked lines of bounded length.
+    Complexity: one scan of the records; of more than 250,000 at most some 100,000 loud and 60,000 other ones are masked, chosen by a hash
+    of their line, and counts are estimated from them; O(m) for m distinct masked lines of bounded length.
 
     Returns:
         Verdict ``new patterns``, ``no new pattern``, ``listed`` (without an onset) or ``cannot tell``; numbers ``patterns`` [{pattern,
@@ -79,45 +83,44 @@ def assign(table: LogTable) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from incidentnb.analysis import mining
-
-    text = f"coalesce(message, {_FALLBACK}, '')"
-    got = table.frame(f"SELECT source, line, {_keys(table, text)} FROM log ORDER BY source, line")
-    codes, distinct = pd.factorize(pd.MultiIndex.from_frame(got[["masked", "kept"]]) if got["kept"].notna().any() else got["masked"])
+    got = table.frame(f"SELECT source, line, {_keys(table)} FROM log ORDER BY source, line")
+    traced = got["kept"].notna().any()
+    codes, distinct = pd.factorize(pd.MultiIndex.from_frame(got[["masked", "request", "kept"]]) if traced else
+                                   got["masked"].where(~got["request"], "\0" + got["masked"]))
+    rows = list(distinct) if traced else [(line.removeprefix("\0"), line.startswith("\0"), None) for line in distinct]
     counts = pd.Series(codes).value_counts(sort=False).sort_index()
-    masked, kept = ([d[0] for d in distinct], [d[1] for d in distinct]) if isinstance(distinct, pd.MultiIndex) else (list(distinct), None)
-    shapes = _shapes(masked, kept, [int(n) for n in counts], mining)[0]
+    shapes, _ = _shapes(rows, [int(n) for n in counts])
     return pd.DataFrame({"source": got["source"], "line": got["line"], "pattern": pd.Series(shapes).take(codes).to_numpy()})
 
 
-def _keys(table: LogTable, text: str) -> str:
-    """SQL of what a record is grouped by: ``masked`` (its first line) and ``kept`` (of its stack trace, else NULL)."""
+def _keys(table: LogTable) -> str:
+    """SQL of what a record is grouped by: ``masked`` (first line), whether it is a ``request`` without a message, ``kept`` of its trace or NULL."""
     from incidentnb.analysis import traces
 
-    return f"{masked_sql(text)} AS masked, {traces.key_sql(traces.text_sql(text, traces.columns(table.columns)))} AS kept"
+    return (f"CASE WHEN message IS NULL THEN coalesce({_REQUEST}, '') ELSE {masked_sql('message')} END AS masked, message IS NULL AS request, "
+            f"{traces.key_sql(traces.text_sql('message', traces.columns(table.columns)))} AS kept")
 
 
-def _shapes(masked: list[str], kept: list[Any] | None, weights: list[int], mining: Any) -> tuple[list[str], list[Any]]:
-    """The shape of each distinct masked line, or of the trace kept with it, and the folded traces."""
-    from incidentnb.analysis import masks, traces
+def _shapes(rows: Sequence[tuple[str, bool, Any]], weights: Sequence[int]) -> tuple[list[str], list[Trace | None]]:
+    """The shape of each distinct (masked, request, kept), and the folded traces; a request is its own shape, its route has no ids in it."""
+    from incidentnb.analysis import masks, mining, traces
 
-    folded = [traces.fold(k) if isinstance(k, str) else None for k in kept or [None] * len(masked)]
-    plain = [i for i, trace in enumerate(folded) if trace is None]
-    answer = ["" if trace is None else trace.shape(masks.second(line)) for trace, line in zip(folded, masked, strict=True)]
+    folded = [traces.fold(kept) if isinstance(kept, str) else None for _, _, kept in rows]
+    answer = [masked if trace is None else trace.shape(masks.second(masked)) for (masked, _, _), trace in zip(rows, folded, strict=True)]
+    plain = [i for i, trace in enumerate(folded) if trace is None and not rows[i][1]]
     weight: dict[str, int] = {}
     for i in plain:
-        weight[masked[i]] = weight.get(masked[i], 0) + weights[i]
+        weight[rows[i][0]] = weight.get(rows[i][0], 0) + weights[i]
     shape = dict(zip(weight, mining.shapes(list(weight), list(weight.values())), strict=True))
     for i in plain:
-        answer[i] = shape[masked[i]]
+        answer[i] = shape[rows[i][0]]
     return answer, folded
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """What is read: the text of a record, the condition on records, how many there are, one in how many of the loud and of the other ones."""
+    """What is read: the condition on records, how many there are, one in how many of the loud and of the other ones."""
 
-    text: str
     where: str
     records: int
     loud: int
@@ -145,15 +148,15 @@ def _reading(table: LogTable, span: dict[str, Any] | None) -> _Reading | None:
         sum({total}) FILTER ({traffic} AND {during}) AS d FROM log WHERE {window}""")
     if not got["messages"] and not got["requests"]:
         return None
-    text, rows, loud = ("message", got["messages"], got["loud"]) if got["messages"] else (_FALLBACK, got["requests"], 0)
-    every = [max(1, math.ceil(n / most)) for n, most in ((loud, LOUD_ABOVE), (rows - loud, QUIET_ABOVE))]
+    rows, loud = (got["messages"], got["loud"]) if got["messages"] else (got["requests"], 0)
+    every = [max(1, math.ceil(n / most)) if rows > ALL_UP_TO else 1 for n, most in ((loud, MOST_LOUD), (rows - loud, MOST_QUIET))]
     if not got["messages"]:
         every[0] = every[1]
     where = f"{window} AND {'message IS NOT NULL' if got['messages'] else f'({asked})'}"
     if max(every) > 1:  # by a hash of the line, so that the same records are read each time
         low, high = ((2**64 - 1) // n for n in every)
         where += f" AND hash(line) <= CASE WHEN {_IS_LOUD} THEN {low}::UBIGINT ELSE {high}::UBIGINT END"
-    return _Reading(text, where, rows, *every, exposure=_exposure(got, span) if span else None)
+    return _Reading(where, rows, *every, exposure=_exposure(got, span) if span else None)
 
 
 def _exposure(got: dict[str, Any], span: dict[str, Any]) -> Exposure:
@@ -173,24 +176,24 @@ def _query(table: LogTable, read: _Reading, span: dict[str, Any] | None) -> str:
     """One row per masked line and trace: counts, the slots it came in and how often, first and last times, one example."""
     since, at, until = (span["in_during"], instant(span["start"]), instant(span["until"])) if span else ("true", _NEVER, _NEVER)
     slot = f"CAST(floor((epoch_us(time) - epoch_us({at})) / {read.exposure.width * 1e6}) AS INTEGER)" if read.exposure else "0"
-    return f"""SELECT masked, kept, sum(n) AS n, list(slot) AS slots, list(n) AS counts, coalesce(sum(worth) FILTER (NOT since), 0) AS before,
-coalesce(sum(worth) FILTER (since), 0) AS during, min(first) AS first, max(last) AS last, epoch_us(max(last)) / 1e6 - epoch_us({at}) / 1e6 AS last_s,
-epoch_us(max(last) FILTER (NOT since)) / 1e6 - epoch_us({until}) / 1e6 AS last_before_s, arg_min(one, rank) AS one, min(rank) AS rank
-FROM (SELECT masked, kept, slot, since, count(*) AS n, sum(worth) AS worth, min(time) AS first, max(time) AS last, arg_min(one, rank) AS one,
-    min(rank) AS rank
-  FROM (SELECT {_keys(table, read.text)}, {slot} AS slot, {since} AS since, {read.worth} AS worth, time,
-      struct_pack(source, line, level, said := left(split_part({read.text}, chr(10), 1), 1000)) AS one,
-      coalesce(time, {_NEVER}) + CASE WHEN {since} THEN INTERVAL 0 DAY ELSE INTERVAL 36500 DAY END AS rank
+    return f"""SELECT masked, request, kept, sum(n) AS n, list(slot) AS slots, list(n) AS counts, coalesce(sum(worth) FILTER (NOT since), 0) AS before,
+  coalesce(sum(worth) FILTER (since), 0) AS during, min(first) AS first, max(last) AS last, epoch_us(max(last)) / 1e6 - epoch_us({at}) / 1e6 AS last_s,
+  epoch_us(max(last) FILTER (NOT since)) / 1e6 - epoch_us({until}) / 1e6 AS last_before_s, arg_max(level, n) AS level,
+  arg_min(one, rank) AS one, min(rank) AS rank
+FROM (SELECT masked, request, kept, slot, since, count(*) AS n, sum(worth) AS worth, min(time) AS first, max(time) AS last, mode(level) AS level,
+    arg_min(one, rank) AS one, min(rank) AS rank
+  FROM (SELECT {_keys(table)}, {slot} AS slot, {since} AS since, {read.worth} AS worth, time, level,
+      struct_pack(source, line, said := left(split_part(coalesce(message, {_REQUEST}), chr(10), 1), 1000)) AS one,
+      coalesce(time, {_NEVER}) + to_microseconds(coalesce(line, 0) % 1000) + CASE WHEN {since} THEN INTERVAL 0 DAY ELSE INTERVAL 36500 DAY END AS rank
     FROM log WHERE {read.where})
-  GROUP BY masked, kept, slot, since)
-GROUP BY masked, kept ORDER BY n DESC, masked, kept LIMIT {MOST_MASKED}"""
+  GROUP BY masked, request, kept, slot, since)
+GROUP BY masked, request, kept ORDER BY n DESC, masked, kept LIMIT {MOST_MASKED}"""
 
 
 def _grouped(got: pd.DataFrame) -> list[dict[str, Any]]:
     """One dict per shape: ``pattern``, what ``newness`` judges (``counted``), weighted ``before`` and ``during``, times, example, trace."""
-    from incidentnb.analysis import mining
-
-    shapes, folded = _shapes(got["masked"].tolist(), got["kept"].tolist(), [int(n) for n in got["n"]], mining)
+    rows = list(got[["masked", "request", "kept"]].itertuples(index=False, name=None))
+    shapes, folded = _shapes(rows, [int(n) for n in got["n"]])
     groups: dict[str, list[int]] = {}
     for i, shape in enumerate(shapes):
         groups.setdefault(shape, []).append(i)
@@ -203,14 +206,15 @@ def _group(shape: str, rows: list[int], columns: dict[str, list], folded: list[A
     for i in rows:
         for slot, n in zip(columns["slots"][i], columns["counts"][i], strict=True):
             slots[slot] = slots.get(slot, 0) + int(n)
-    chosen = min(rows, key=lambda i: (columns["rank"][i], columns["masked"][i], columns["kept"][i] or ""))
+    chosen = min(rows, key=lambda i: (columns["rank"][i], columns["masked"][i], str(columns["kept"][i])))
     real = [i for i in rows if columns["last_s"][i] == columns["last_s"][i]]
     counted = Counted(sum(n for s, n in slots.items() if s < 0), sum(n for s, n in slots.items() if s >= 0), slots,
                       max((columns["last_before_s"][i] for i in real if columns["last_before_s"][i] == columns["last_before_s"][i]), default=0.0),
                       max((columns["last_s"][i] for i in real), default=0.0))
+    level = columns["level"][max(rows, key=lambda i: (columns["n"][i], columns["masked"][i]))]
     one, dated = columns["one"][chosen], [i for i in rows if columns["first"][i] == columns["first"][i]]
     return {"pattern": shape, "counted": counted, "before": int(sum(columns["before"][i] for i in rows)),
-            "during": int(sum(columns["during"][i] for i in rows)), "trace": folded[chosen], "level": one["level"],
+            "during": int(sum(columns["during"][i] for i in rows)), "trace": folded[chosen], "level": level if isinstance(level, str) else None,
             "first": min((columns["first"][i] for i in dated), default=None), "last": max((columns["last"][i] for i in dated), default=None),
             "example": f"{one['source'] or ''}:{one['line'] if one['line'] is not None else ''}  {one['said'] or ''}"}
 

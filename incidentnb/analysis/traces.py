@@ -45,6 +45,7 @@ _PHP = re.compile(r"#(\d+) (?:(.+?)\((\d+)\)|\[internal function\]): ([\w\\>:{}\
 _PHP_AT = re.compile(r"(?: in |at )(\S+\.php)(?::| on line )(\d+)")
 _BROWSER = re.compile(r"([^\s@]*)@(\w+://\S+?):(\d+)(?::\d+)?$")
 _NAMELESS = re.compile(r"|.*<(?:anonymous|lambda|listcomp|genexpr|dictcomp)>|.*\{closure\}|.*\.func\d+(?:\.\d+)*")
+_SCRIPT = re.compile(r"\.(?:[cm]?[jt]s|[jt]sx|vue|svelte)$")
 _HEAD = re.compile(rf"[A-Za-z_$][\w.$:\\+`]*?{_TYPE}|[A-Za-z_$][\w$]*(?:(?:\.|::|\\)[A-Za-z_$][\w$]*)+")
 
 
@@ -68,7 +69,8 @@ class Frame:
         """The same without the line, which another version moves; a function without a name is known by its line alone."""
         if _NAMELESS.fullmatch(self.name):
             return self.where
-        name = re.sub(r"lambda\$(\w+)\$\d+", r"\1", re.sub(r"\$\$Lambda[^.]*|\$\d+", "", self.name))
+        name = self.name.rpartition(".")[2] if _SCRIPT.search(self.file) else self.name  # V8 puts the type of the receiver before it
+        name = re.sub(r"lambda\$(\w+)\$\d+", r"\1", re.sub(r"\$\$Lambda[^.]*|\$\d+", "", name))
         return f"{name} ({self.file})" if self.file else name
 
 
