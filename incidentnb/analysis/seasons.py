@@ -20,7 +20,7 @@ class Profile:
 
     Attributes:
         expected: the median of the other periods at this time of the period; NaN where fewer than ``least`` were seen then.
-        low, high: their 10th and 90th percentile: the usual band.
+        low, high: their quartiles: the usual band.
         periods: how many other periods each expectation rests on.
         period_s: 86,400 (time of day) or 604,800 (time of week).
         gain: share of the absolute deviations from the plain median that the profile explains, each point judged by the others alone.
@@ -88,10 +88,10 @@ def profile(time_s: np.ndarray, values: np.ndarray, weights: np.ndarray | None, 
     for r in range(rows) if rows <= _MOST_EXACT or earlier_only else ():
         others = np.arange(rows) < r if earlier_only else np.arange(rows) != r
         if others.any():
-            low[r], middle[r], high[r] = quantiles(spread[:, others].reshape(-1, slots), (0.1, 0.5, 0.9))
+            low[r], middle[r], high[r] = quantiles(spread[:, others].reshape(-1, slots), (0.25, 0.5, 0.75))
         count[r] = seen[others].sum(axis=0)
     if rows > _MOST_EXACT and not earlier_only:  # one of many periods moves a median by next to nothing
-        low[:], middle[:], high[:] = quantiles(spread.reshape(-1, slots), (0.1, 0.5, 0.9))
+        low[:], middle[:], high[:] = quantiles(spread.reshape(-1, slots), (0.25, 0.5, 0.75))
         count[:] = seen.sum(axis=0) - seen
     answer = [grid[row, slot] for grid in (middle, low, high, count)]
     known = answer[3] >= least
