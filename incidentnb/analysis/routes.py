@@ -17,6 +17,9 @@ SHOWN = 20
 def routes(table: LogTable, onset: Finding) -> Finding:
     """The routes with the most failures above what their past lets one expect.
 
+    Method: excess ``f − n (b + k R) / (m + k)`` of each method and route, k = 200, R the baseline's rate over all routes. Complexity: one pass over
+    four columns, memory by the number of routes. Source: the expectation of the subset scan (Neill 2009) for one pair of columns.
+
     Returns:
         Verdict ``measured`` or ``cannot tell``; numbers ``routes`` [{method, route, failed, total, rate_before, rate_during}], the most
         excess first, and ``failing_routes``, ``known_routes`` (counts); frame: the same with readable names.
