@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from incidentnb.analysis.ties import COLUMN, UNTIED, Ties
+from incidentnb.analysis.ties import COLUMN, UNTIED, Ties, speaks_of_values
 from incidentnb.analysis.weighing import LEAST, NEAR, Weighed, weighed
 from incidentnb.findings import CANNOT_TELL, Finding
 from incidentnb.times import Interval, at, spell
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from incidentnb.evidence.changes import Change
     from incidentnb.evidence.table import LogTable
 
-SHOWN, FILES = 50, 5
+SHOWN, FILES, MOST_VALUES = 50, 5, 200
 
 
 def suspects(changes: Sequence[Change], onset: Finding | Interval, scope: Finding | None = None, *, patterns: Finding | None = None,
@@ -96,16 +96,13 @@ def _messages(patterns: Finding | None) -> list[str]:
 
 
 def _context(table: LogTable | None, wheres: list[dict[str, Any]]) -> tuple[list[str], dict[str, list[str]]]:
-    """The services that the logs are of, and the values of the subset's columns."""
+    """The services that the logs are of, and the values of the subset's columns, in one query."""
     if table is None:
         return [], {}
-    asked = [c for c in dict.fromkeys(["service", *(c for where in wheres for c in where)]) if c in table.columns]
-    values: dict[str, list[str]] = {}
-    for column in asked:
-        name = '"' + column.replace('"', '""') + '"'
-        frame = table.frame(f"SELECT CAST({name} AS VARCHAR) AS v, count(*) AS n FROM log WHERE {name} IS NOT NULL "
-                            "GROUP BY ALL ORDER BY n DESC, v LIMIT 200")
-        values[column] = list(frame["v"])
+    asked = [c for c in dict.fromkeys(["service", *(c for where in wheres for c in where if speaks_of_values(c))]) if c in table.columns]
+    lists = [f'list(DISTINCT CAST("{c.replace(chr(34), 2 * chr(34))}" AS VARCHAR)) AS v{i}' for i, c in enumerate(asked)]
+    found = table.row(f"SELECT {', '.join(lists)} FROM log") if lists else {}
+    values = {c: sorted(v for v in found.get(f"v{i}") or () if v is not None)[:MOST_VALUES] for i, c in enumerate(asked)}
     return values.get("service", []), values
 
 

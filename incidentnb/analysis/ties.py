@@ -283,9 +283,14 @@ def _other_values(wheres: Sequence[Mapping[str, Any]], others: Mapping[str, Coll
     for column, value in {c: v for where in wheres for c, v in where.items()}.items():
         rest = sorted({str(o).lower() for o in others.get(column, ()) if o and str(o) != str(value) and len(str(o)) > 2
                        and str(o).lower() not in _COMMON})
-        if value and rest and not _VERSION.search(column) and not _ROUTE.search(column):
+        if value and rest and speaks_of_values(column):
             found.append((str(value), re.compile(r"(?<![a-z0-9])(" + "|".join(re.escape(o) for o in rest[:200]) + r")(?![a-z0-9])")))
     return found
+
+
+def speaks_of_values(column: str) -> bool:
+    """Whether the other values of a column, named by a change, speak of another part of the traffic (a region does, a route does not)."""
+    return not _VERSION.search(column) and not _ROUTE.search(column)
 
 
 def _against(change: Change, conditions: Sequence[Sequence[_Condition]], elsewhere: Sequence[tuple[str, re.Pattern[str]]]) -> str:
