@@ -160,3 +160,14 @@ def test_formats_page_says_why_a_format_was_chosen():
     assert zone in page
     assert entry["choice"] in page
     assert max(map(len, formats_page({"inputs": [entry]}, width=60).splitlines())) <= 60
+
+
+def test_terminal_names_exception_frame_and_place():
+    """The page of triage shows a new trace as exception, root frame and the place of one real example, and what fell silent with its last time."""
+    new = {"pattern": "a.Lost at a.Cart.total (Cart.java)", "count_before": 0, "count_during": 12, "new": True, "example": "app.log:88  x",
+           "exception": "a.Lost", "frame": "a.Cart.total (Cart.java:17)"}
+    gone = {"pattern": "job <*> done", "count_before": 90, "count_during": 0, "new": False, "vanished": True, "last": "2026-11-23T13:29:40Z",
+            "example": "app.log:7  job 1 done"}
+    page = triage_page(answer(patterns=[new, gone]), width=120)
+    assert "12 ×  a.Lost at a.Cart.total (Cart.java:17)   app.log:88" in page
+    assert "silent since 13:29:40Z, before 90 ×  job <*> done   app.log:7" in page

@@ -93,12 +93,18 @@ def assign(table: LogTable) -> pd.DataFrame:
     return pd.DataFrame({"source": got["source"], "line": got["line"], "pattern": pd.Series(shapes).take(codes).to_numpy()})
 
 
-def _keys(table: LogTable) -> str:
-    """SQL of what a record is grouped by: ``masked`` (first line), whether it is a ``request`` without a message, ``kept`` of its trace or NULL."""
+def _keys(table: LogTable, messages: bool = False) -> str:
+    """SQL of what a record is grouped by: ``masked`` (first line), whether it is a ``request`` without a message, ``kept`` of its trace or NULL.
+
+    With ``messages`` all records have one, and the columns of a request need not be read.
+    """
     from incidentnb.analysis import traces
 
-    return (f"CASE WHEN message IS NULL THEN coalesce({_REQUEST}, '') ELSE {masked_sql('message')} END AS masked, message IS NULL AS request, "
-            f"{traces.key_sql(traces.text_sql('message', traces.columns(table.columns)))} AS kept")
+    kept = traces.key_sql(traces.text_sql("message", traces.columns(table.columns)))
+    if messages:
+        return f"{masked_sql('message')} AS masked, false AS request, {kept} AS kept"
+    masked = f"CASE WHEN message IS NULL THEN coalesce({_REQUEST}, '') ELSE {masked_sql('message')} END"
+    return f"{masked} AS masked, message IS NULL AS request, {kept} AS kept"
 
 
 def _shapes(rows: Sequence[tuple[str, bool, Any]], weights: Sequence[int]) -> tuple[list[str], list[Trace | None]]:
@@ -122,6 +128,7 @@ class _Reading:
     """What is read: the condition on records, how many there are, one in how many of the loud and of the other ones."""
 
     where: str
+    messages: bool
     records: int
     loud: int
     quiet: int
@@ -156,7 +163,7 @@ def _reading(table: LogTable, span: dict[str, Any] | None) -> _Reading | None:
     if max(every) > 1:  # by a hash of the line, so that the same records are read each time
         low, high = ((2**64 - 1) // n for n in every)
         where += f" AND hash(line) <= CASE WHEN {_IS_LOUD} THEN {low}::UBIGINT ELSE {high}::UBIGINT END"
-    return _Reading(where, rows, *every, exposure=_exposure(got, span) if span else None)
+    return _Reading(where, bool(got["messages"]), rows, *every, exposure=_exposure(got, span) if span else None)
 
 
 def _exposure(got: dict[str, Any], span: dict[str, Any]) -> Exposure:
@@ -176,14 +183,16 @@ def _query(table: LogTable, read: _Reading, span: dict[str, Any] | None) -> str:
     """One row per masked line and trace: counts, the slots it came in and how often, first and last times, one example."""
     since, at, until = (span["in_during"], instant(span["start"]), instant(span["until"])) if span else ("true", _NEVER, _NEVER)
     slot = f"CAST(floor((epoch_us(time) - epoch_us({at})) / {read.exposure.width * 1e6}) AS INTEGER)" if read.exposure else "0"
-    return f"""SELECT masked, request, kept, sum(n) AS n, list(slot) AS slots, list(n) AS counts, coalesce(sum(worth) FILTER (NOT since), 0) AS before,
-  coalesce(sum(worth) FILTER (since), 0) AS during, min(first) AS first, max(last) AS last, epoch_us(max(last)) / 1e6 - epoch_us({at}) / 1e6 AS last_s,
+    said = "split_part(message, chr(10), 1)" if read.messages else _REQUEST
+    return f"""SELECT masked, request, kept, sum(n) AS n, list(slot) AS slots, list(n) AS counts, min(first) AS first, max(last) AS last,
+  coalesce(sum(worth) FILTER (NOT since), 0) AS before, coalesce(sum(worth) FILTER (since), 0) AS during,
+  epoch_us(max(last)) / 1e6 - epoch_us({at}) / 1e6 AS last_s,
   epoch_us(max(last) FILTER (NOT since)) / 1e6 - epoch_us({until}) / 1e6 AS last_before_s, arg_max(level, n) AS level,
   arg_min(one, rank) AS one, min(rank) AS rank
 FROM (SELECT masked, request, kept, slot, since, count(*) AS n, sum(worth) AS worth, min(time) AS first, max(time) AS last, mode(level) AS level,
     arg_min(one, rank) AS one, min(rank) AS rank
-  FROM (SELECT {_keys(table)}, {slot} AS slot, {since} AS since, {read.worth} AS worth, time, level,
-      struct_pack(source, line, said := left(split_part(coalesce(message, {_REQUEST}), chr(10), 1), 1000)) AS one,
+  FROM (SELECT {_keys(table, read.messages)}, {slot} AS slot, {since} AS since, {read.worth} AS worth, time, level,
+      struct_pack(source, line, said := left({said}, 1000)) AS one,
       coalesce(time, {_NEVER}) + to_microseconds(coalesce(line, 0) % 1000) + CASE WHEN {since} THEN INTERVAL 0 DAY ELSE INTERVAL 36500 DAY END AS rank
     FROM log WHERE {read.where})
   GROUP BY masked, request, kept, slot, since)
