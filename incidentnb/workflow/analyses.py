@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,6 +150,43 @@ def patterns(paths: Sequence[str | Path], *, assign: str | Path | None = None, *
             except OSError as error:
                 raise InputError(str(assign), f"cannot be written: {error.strerror or error}") from None
         return analysis.patterns(table, onsets.onset(table))
+
+
+def services(paths: Sequence[str | Path], *, baseline: Sequence[str | Path] = (), at: str | None = None, **how: Any) -> Finding:
+    """The service at fault, from logs, spans and metrics told apart by their columns.
+
+    Args:
+        paths: files, folders and globs of logs, spans (CSV, JSON lines, Jaeger, Zipkin, OTLP) and metrics (CSV in long form).
+        baseline: the same of a quiet time; without it what lies before the onset is compared with.
+        at: when it began, as a person says it; by default found in the logs, and with ``baseline`` all of ``paths`` is of the incident.
+        **how: as for ``reading``.
+
+    Returns:
+        The finding of ``analysis.services``; its numbers have ``read`` too: {path, kind, rows, left_out, of: ``incident`` or ``baseline``}.
+
+    Raises:
+        InputError: as ``reading``; spans or metrics that are damaged; a time that is none.
+    """
+    from dataclasses import replace
+
+    from incidentnb.analysis import onset as onsets
+    from incidentnb.analysis import services as analysis
+    from incidentnb.evidence import telemetry
+
+    start = times.parse(at, times.zone(how.get("zone") or "UTC")) if at else None
+    read: list[dict[str, Any]] = []
+    with ExitStack() as open_tables:
+        told = []
+        for given, of in ((paths, "incident"), (baseline, "baseline")):
+            sorted_out = telemetry.sort_out(given) if given else telemetry.Telemetry()
+            table = open_tables.enter_context(reading(sorted_out.logs, **how)) if sorted_out.logs else None
+            logs = [{"path": e["path"], "kind": "logs", "rows": e["parsed"], "left_out": e["rejected"]} for e in (table.inputs if table else ())]
+            read += [{**entry, "of": of} for entry in (*logs, *sorted_out.read)]
+            told.append(analysis.Told(table, sorted_out.spans, sorted_out.metrics))
+        now, before = told
+        onset = start if start is not None or baseline or now.table is None else onsets.onset(now.table)
+        found = analysis.services(now, onset, before if baseline else None)
+    return replace(found, numbers={**found.numbers, "read": read})
 
 
 def formats(paths: Sequence[str | Path], **how: Any) -> list[dict[str, Any]]:
