@@ -54,6 +54,21 @@ def patterns(found: Finding) -> Page:
     return findings.plain(value), _answer(found)
 
 
+def services(found: Finding) -> Page:
+    """``incidentnb/services/1``."""
+    numbers = found.numbers
+    value = {"schema": "incidentnb/services/1", "verdict": found.verdict, "why": found.why, "since": numbers.get("since"),
+             "looked_at": numbers.get("looked_at"), "services": numbers.get("services", []), "read": numbers.get("read", []),
+             "notes": list(found.notes)}
+    lines = [terminal(found.sentence)] + ([terminal(found.why)] if found.why not in found.sentence else [])
+    for one in [s for s in value["services"] if s["stands_out"] or s["rank"] <= 3][:10]:
+        mark = "stands out" if one["stands_out"] else "does not stand out"
+        lines += ["", f"{one['rank']}  {terminal(one['service'], 80)}  ({mark}, score {one['score']:.1f})"]
+        lines += [f"   {terminal(reason, 300)}" for reason in one["reasons"]]
+    lines += [""] * bool(value["services"])
+    return findings.plain(value), "\n".join([*lines, *[terminal(note) for note in found.notes]])
+
+
 def _answer(found: Finding, rows: int = 20) -> str:
     """A finding as text: its sentence, what it rests on, its table."""
     lines = [terminal(found.sentence)]

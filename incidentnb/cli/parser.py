@@ -130,6 +130,10 @@ def _verbs_of_analysis(verb) -> None:
     scope.add_argument("--end", metavar="TIME", help="when it ended (by default it is still going on)")
     patterns = verb("patterns", "the message patterns in logs, and which are new", _paths, _reading)
     patterns.add_argument("--assign", metavar="OUT.csv", help="write line,pattern for every record")
+    services = verb("services", "which service is at fault, from logs, spans and metrics, told apart by their columns", _paths, _reading)
+    services.add_argument("--baseline", metavar="PATH", nargs="+", default=[],
+                          help="the same of a quiet time (by default what lies before the onset)")
+    services.add_argument("--at", metavar="TIME", help="when it began (by default found in the logs, or with --baseline all of it)")
     formats = verb("formats", "what it reads; with PATH what each file is, line counts, zone and how it is known", _reading)
     formats.add_argument("paths", metavar="PATH", nargs="*", help="log files, folders, globs, or - for stdin")
     redact = verb("redact", "the text of a file with secrets hidden, and on stderr how many of which kind", json=False)

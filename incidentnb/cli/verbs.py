@@ -87,6 +87,13 @@ def _patterns(args: argparse.Namespace) -> Answer:
     return Answer(*pages.patterns(analyses.patterns(args.paths, assign=args.assign, **_how(args))))
 
 
+def _services(args: argparse.Namespace) -> Answer:
+    from incidentnb.cli import pages
+    from incidentnb.workflow import analyses
+
+    return Answer(*pages.services(analyses.services(args.paths, baseline=args.baseline, at=args.at, **_how(args))))
+
+
 def _formats(args: argparse.Namespace) -> Answer:
     from incidentnb.cli import pages, terminal
     from incidentnb.workflow import analyses
@@ -288,7 +295,8 @@ def _how(args: argparse.Namespace) -> dict[str, Any]:
 _RECORD = ("note", "hypothesis", "evidence", "verdict", "mitigate", "decide", "severity", "role", "milestone", "post", "action",
            "duty", "retract", "close", "reopen")
 VERBS: dict[str, Callable[[argparse.Namespace], Answer | None]] = {
-    "demo": _demo, "drill": _drill, "triage": _triage, "onset": _onset, "scope": _scope, "patterns": _patterns, "formats": _formats,
+    "demo": _demo, "drill": _drill, "triage": _triage, "onset": _onset, "scope": _scope, "patterns": _patterns, "services": _services,
+    "formats": _formats,
     "redact": _redact, "open": _open, "investigate": _investigate, "lab": _lab, "status": _status, "resolve": _resolve, "replay": _replay,
     "export": _export, "verify": _verify, **dict.fromkeys(_RECORD, _record),
 }
