@@ -93,14 +93,14 @@ def services(now: LogTable | Told, onset: Finding | Interval | datetime | None =
 
 def _window(now: Told, onset: Finding | Interval | datetime | None) -> dict[str, Any] | None:
     """``start``, ``earliest``, ``stop`` (or ``None``), ``last`` (of logs and spans), ``known`` (an onset was given)."""
+    given = onset.numbers.get("onset") if isinstance(onset, Finding) else onset
     firsts, lasts = [], []
-    if now.table is not None and (whole := now.table.span):
+    if now.table is not None and (given is None or now.metrics is not None) and (whole := now.table.span):
         firsts.append(whole.start)
         lasts.append(whole.end)
     if now.spans is not None and len(now.spans):
         firsts.append(_moment(int(now.spans["start_ns"].min())))
         lasts.append(_moment(int((now.spans["start_ns"] + now.spans["duration_ns"]).max())))
-    given = onset.numbers.get("onset") if isinstance(onset, Finding) else onset
     if given is None and not firsts:
         return None
     made = windows(now.table, onset if given is not None else min(firsts))
