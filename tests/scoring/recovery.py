@@ -53,22 +53,24 @@ def score(data: Path, every: int = 1) -> list[Figure]:
                               sum(c.relapsed for c in said) / max(1, len(said)), len(said), 0.05 if ours else None, True,
                               PUBLISHED if ours else "", rivals if ours else {}))
         if ours:
-            over = [c is not None for c, (frame, label) in zip(calls, single, strict=True) if is_over(frame, label)]
-            figures.append(Figure("of the incidents that end in 10 good minutes, called recovered", "onset/rs_rate", share(over), len(over)))
+            over = [c is not None for c, (frame, label), (_, told) in zip(calls, single, known, strict=True)
+                    if told and is_over(frame, label, told[-1][1])]
+            figures.append(Figure("of the visible spikes that 10 good minutes follow, called recovered", "onset/rs_rate", share(over), len(over)))
     return [*figures, *_joined(single), *made(max(40, 300 // every))]
 
 
 def _joined(single: list) -> list[Figure]:
     calls, over = [], []
     for frame, label in joined(single):
-        told = list(replay(frame, onsets(frame)))
+        known = onsets(frame)
+        told = list(replay(frame, known))
         calls += told
-        if is_over(frame, label):
+        if known and is_over(frame, label, known[-1][1]):
             over.append(bool(told) and not told[-1].relapsed)
     judged = [c for c in calls if c.later > 0]
     return [Figure(f"\"recovered\" that relapses, windows of a stream joined ({len(judged)} of {len(calls)} with a later minute)", "onset/rs_rate",
                    sum(c.relapsed for c in calls) / max(1, len(calls)), len(calls), None, True),
-            Figure("of the joined series that end in 10 good minutes, called recovered", "onset/rs_rate", share(over), len(over))]
+            Figure("the same, windows of a stream joined", "onset/rs_rate", share(over), len(over))]
 
 
 def _relapses(calls: Iterator[Call | None]) -> float:
@@ -119,12 +121,12 @@ def good_minutes(frame: pd.DataFrame, label: dict, k: int) -> Call | None:
     return None
 
 
-def is_over(frame: pd.DataFrame, label: dict) -> bool:
-    """Whether a real series bears a recovery: its last 10 complete minutes are no relapse, and at most 1.5 baselines together."""
+def is_over(frame: pd.DataFrame, label: dict, onset: Finding) -> bool:
+    """Whether a real series bears a recovery: a spike is seen at the end of it, and each of its last 10 complete minutes is at most 1.5 baselines."""
     base, since = _base(frame, label)
     last = since.iloc[1:].tail(10)
-    return len(last) == 10 and last["failing"].sum() <= GOOD * base * last["total"].sum() and not any(
-        raised(f, n, base) for f, n in zip(last["failing"], last["total"], strict=True))
+    return onset.verdict == "spike" and len(last) == 10 and all(
+        f <= GOOD * base * n for f, n in zip(last["failing"], last["total"], strict=True))
 
 
 def joined(single: list) -> Iterator[tuple[pd.DataFrame, dict]]:
