@@ -1,11 +1,15 @@
 """The suggested severity, the routes and the users that it rests on."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from incidentnb.analysis.latency import latency
 from incidentnb.analysis.severity import TABLE, by_share, severity
+from incidentnb.analysis.volume import volume
+from incidentnb.evidence.table import table_of
 from incidentnb.findings import Finding
 
 
@@ -89,15 +93,38 @@ def test_a_tenant_that_is_down_counts():
 @pytest.mark.parametrize(("left", "level"), [(0.01, "SEV-1"), (0.4, "SEV-2"), (0.8, "SEV-3")])
 def test_traffic_that_is_gone_counts_without_a_spike(left, level):
     """A dead service logs no failure: traffic gone to near zero is SEV-1 although no error rate rose."""
-    volume = Finding("volume", "drop", "", numbers={"rate": {"baseline": 1000.0, "during": 1000.0 * left}})
-    assert severity(QUIET, volume=volume).verdict == level
+    gone = Finding("volume", "drop", "", numbers={"rate": {"baseline": 1000.0, "during": 1000.0 * left}})
+    assert severity(QUIET, volume=gone).verdict == level
     assert severity(QUIET, volume=Finding("volume", "no drop", "")).numbers["suggested"] is None
 
 
 def test_slowness_counts_without_a_spike():
     """Slower is SEV-3, ten times slower SEV-2."""
-    slow = [Finding("latency", "slower", "", numbers={"rate": {"baseline": 100.0, "during": 100.0 * x}}) for x in (2, 12)]
+    slow = [Finding("latency", "slower", "", numbers={"rate": {"baseline": 0.05, "during": 0.9}, "p50": {"before": 40.0, "during": 80.0},
+                                                      "p95": {"before": 100.0, "during": 100.0 * x}}) for x in (2, 12)]
     assert [severity(QUIET, latency=s).verdict for s in slow] == ["SEV-3", "SEV-2"]
+    assert "90 % of the requests are slow, they take 12.0 times as long" in severity(QUIET, latency=slow[1]).why
+
+
+def test_a_silent_source_is_not_everyone():
+    """One source that fell silent while the whole goes on counts by its share of the traffic."""
+    for usual, level in ((400.0, "SEV-2"), (3.0, "SEV-3")):
+        silent = [{"column": "host", "value": "web-3", "usual_per_minute": usual}]
+        numbers = {"rate": {"baseline": 1000.0, "during": None}, "spikes": [], "silent": silent}
+        found = severity(QUIET, volume=Finding("volume", "drop", "", numbers=numbers))
+        assert found.verdict == level and "host web-3 is silent" in found.why and not found.numbers["over"]
+
+
+def test_the_real_findings_are_understood():
+    """A log whose traffic stops for a while, and one whose requests get slower, are weighed from the findings as they are made."""
+    draw = np.random.default_rng(1)
+    minute = np.sort(draw.uniform(0, 120, 24_000))
+    frame = pd.DataFrame({"time": (pd.Timestamp("2026-11-23 13:00", tz="UTC") + pd.to_timedelta(minute * 60, unit="s")).as_unit("us"),
+                          "failed": draw.random(len(minute)) < 0.005, "duration_ms": draw.lognormal(4, 0.5, len(minute))})
+    gone = severity(QUIET, volume=volume(table_of(frame[(minute < 60) | (minute > 80) | (draw.random(len(minute)) < 0.02)])))
+    assert gone.verdict == "SEV-1" and gone.numbers["over"]
+    frame.loc[minute > 70, "duration_ms"] *= 20
+    assert severity(QUIET, latency=latency(table_of(frame))).verdict == "SEV-2"
 
 
 def test_the_runbooks_table_is_there():

@@ -63,7 +63,9 @@ def severity(onset: Finding, scope: Finding | None = None, users: Finding | None
     name = f"SEV-{level}"
     differ = sorted({m.level for m in measures})
     reasons = "; ".join(m.reason for m in measures)
-    over = onset.numbers.get("end") is not None or (recovery is not None and recovery.verdict == "recovered")
+    speaking = [f for f, verdict in ((onset, "spike"), (volume, "drop"), (latency, "slower")) if f is not None and f.verdict == verdict]
+    over = bool(speaking) and all(f.numbers.get("end") is not None for f in speaking)
+    over = over or (recovery is not None and recovery.verdict == "recovered")
     if len(differ) > 1:
         highest = " and ".join(m.name for m in measures if m.level == level)
         reasons += f"; the measures differ, from SEV-{differ[0]} to SEV-{differ[-1]}: the higher one holds ({highest})"
@@ -165,34 +167,36 @@ def _subset(scope: Finding | None) -> Measure | None:
 
 
 def _volume(volume: Finding | None) -> Measure | None:
+    """The deepest drop of traffic, or the sources that fell silent while the others go on."""
     if volume is None or volume.verdict != "drop":
         return None
-    rate = volume.numbers.get("rate") or {}
-    left = _number(volume.numbers, "left", "ratio", "share_left", "remaining")
-    if left is None and rate.get("baseline"):
-        left = (rate.get("during") or 0.0) / rate["baseline"]
-    if left is None:
+    rates = [(s.get("rate"), s.get("baseline")) for s in volume.numbers.get("spikes") or []]
+    rates += [tuple((volume.numbers.get("rate") or {}).get(k) for k in ("during", "baseline"))]
+    left = min((during / usual for during, usual in rates if during is not None and usual), default=None)
+    if left is not None:
+        there = f"{percent(left)} of the usual traffic is left"
+        if left <= SILENT:
+            return Measure("traffic", 1, f"{there}: as good as none, for everyone")
+        return Measure("traffic", 2 if left <= HALVED else 3, there)
+    silent, whole = volume.numbers.get("silent") or [], rates[-1][1]
+    if not silent or not whole:
         return Measure("traffic", 2, "the traffic dropped, how far is not known")
-    there = f"{percent(left)} of the usual traffic is left"
-    if left <= SILENT:
-        return Measure("traffic", 1, f"{there}: as good as none, for everyone")
-    return Measure("traffic", 2 if left <= HALVED else 3, there)
+    top = max(silent, key=lambda e: e["usual_per_minute"])
+    share = min(1.0, top["usual_per_minute"] / whole)
+    return Measure("traffic", min(3, by_share(share)), f"{top['column']} {top['value']} is silent, usually {percent(share)} of the traffic")
 
 
 def _latency(latency: Finding | None) -> Measure | None:
+    """How many times as long the slow requests, or half of them, take."""
     if latency is None or latency.verdict != "slower":
         return None
-    rate = latency.numbers.get("rate") or {}
-    times = _number(latency.numbers, "ratio", "times", "factor")
-    if times is None and rate.get("baseline"):
-        times = (rate.get("during") or 0.0) / rate["baseline"]
+    pairs = [latency.numbers.get(k) or {} for k in ("p50", "p95")]
+    times = max((p["during"] / p["before"] for p in pairs if p.get("during") and p.get("before")), default=None)
+    slow = (latency.numbers.get("rate") or {}).get("during")
+    share = f"{percent(slow)} of the requests are slow, " if slow is not None else ""
     if times is None:
-        return Measure("latency", 3, "requests take longer, by how much is not known")
-    return Measure("latency", 2 if times >= UNUSABLE else 3, f"requests take {times:.1f} times as long")
-
-
-def _number(numbers: dict[str, Any], *keys: str) -> float | None:
-    return next((float(numbers[k]) for k in keys if isinstance(numbers.get(k), int | float)), None)
+        return Measure("latency", 3, f"{share}by how much is not known")
+    return Measure("latency", 2 if times >= UNUSABLE else 3, f"{share}they take {times:.1f} times as long")
 
 
 def _table(measures: list[Measure]) -> pd.DataFrame:
