@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidentnb.analysis.latency import latency
 from incidentnb.analysis.severity import TABLE, by_share, severity
-from incidentnb.analysis.volume import volume
 from incidentnb.evidence.table import table_of
 from incidentnb.findings import Finding
 
@@ -117,6 +115,9 @@ def test_a_silent_source_is_not_everyone():
 
 def test_the_real_findings_are_understood():
     """A log whose traffic stops for a while, and one whose requests get slower, are weighed from the findings as they are made."""
+    from incidentnb.analysis.latency import latency
+    from incidentnb.analysis.volume import volume
+
     draw = np.random.default_rng(1)
     minute = np.sort(draw.uniform(0, 120, 24_000))
     frame = pd.DataFrame({"time": (pd.Timestamp("2026-11-23 13:00", tz="UTC") + pd.to_timedelta(minute * 60, unit="s")).as_unit("us"),
