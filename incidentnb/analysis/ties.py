@@ -77,7 +77,8 @@ def ties(changes: Sequence[Change], wheres: Sequence[Mapping[str, Any]], *, serv
     wanted = {w for group in conditions for c in group for w in (*c.words, *c.telling, *c.name)} | set(said)
     forms = {form: w for w in wanted for form in (w, f"{w}s")}
     paths: dict[str, frozenset[str]] = {}
-    seen = [_present(change, forms, tuple(wanted), paths) for change in changes]
+    keys = {w for group in conditions for c in group for w in (*c.telling, *c.name, *sorted(c.words, key=lambda w: (len(w), w))[-1:])}
+    seen = [_present(change, forms, tuple(sorted(keys | set(said))), paths) for change in changes]
     often = _often(seen, COMMON_ABOVE) if len(changes) >= COMMON_FROM else frozenset()
     said = sorted(set(said) - _often(seen, RARE))
     conditions = [[_telling(c, often) for c in group] for group in conditions]
