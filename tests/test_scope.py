@@ -254,3 +254,14 @@ def test_real_incidents(shared):
     assert three.reached
     assert permuted.reached
     assert harder.reached
+
+
+@pytest.mark.parametrize("many", [3, 5, 6])
+def test_several_values_that_fail_together_are_all_named(many):
+    """When some of the hosts fail alike, every one of them is named a cause, however many they are, and nothing else is."""
+    hosts = [f"web-{i}" for i in range(many)]
+    found = scope(table_of(traffic(lambda f: f["host"].isin(hosts), rate=0.4, rows=24_000)), ONSET)
+    named = [s["where"] for s in found.numbers["subsets"] if s["cause"]]
+    assert found.verdict == "subset"
+    assert sorted(w["host"] for w in named) == hosts
+    assert found.numbers["explained"] > 0.9

@@ -19,7 +19,7 @@ DROP_95 = 1.92  # half of the 95 % point of chi-squared with one degree of freed
 MEDIAN_CHI2 = 0.455  # median of chi-squared with one degree of freedom
 AT_LEAST_RATIO, AT_LEAST_EXCESS = 2.0, 10.0
 OUTAGE_FAILURES, OUTAGE_RATE = 5.0, 0.5  # where most requests fail, fewer failures speak: little traffic has no ten to show
-DECIDE_P = 0.03  # a rise is called a spike when so few quiet series look like it
+DECIDE_P, FEW_BUCKETS, FEW_P = 0.03, 12, 0.05  # a rise is called a spike when so few quiet series look like it; few buckets can show no less
 PLAIN_RATIO, SMALL_P = 2.5, 0.01  # a rise by less than this ratio over the rest, or of less than ten failures, must be this far beyond chance
 MOST_ALIKE, LEAST_QUIET, APART = 3, 12, 0.06  # what sets several spikes apart from a noisy series: see _apart
 GAP = 15.0  # nats by which a gap inside of a rise must look like the baseline to part it: chance is below 1 in 10,000
@@ -100,7 +100,7 @@ def find(failing: np.ndarray, total: np.ndarray, seed: int = 7) -> Scan:
         p_value = resampling.edges(failing, total, seed)
     quiet = Scan((), p0, phi, p_value, _smallest(total, overall, by_chance.threshold), strongest)
     small = strongest.failing < PLAIN_RATIO * _rate(failing, total, _outside(total, alike)) * strongest.total or strongest.excess < AT_LEAST_EXCESS
-    if p_value > (SMALL_P if small else DECIDE_P):
+    if p_value > (SMALL_P if small else FEW_P if (total > 0).sum() < FEW_BUCKETS else DECIDE_P):
         return quiet
     rises = tuple(r for r in alike if _counts(r, failing, total, p0, by_chance.threshold))
     return replace(quiet, rises=rises) if strongest in rises else quiet

@@ -68,7 +68,7 @@ def scope(table: LogTable, onset: Finding | Interval, end: Interval | datetime |
     facts |= {"p_value": found.p_value, "explained": found.explained}
     named = {s.key for s, _ in found.accepted}
     entries = [(s, same, True) for s, same in found.accepted]
-    entries += [(s, same, False) for s, same in found.ranked if s.key not in named][:SHOWN - len(entries)]
+    entries += [(s, same, False) for s, same in found.ranked if s.key not in named][:max(0, SHOWN - len(entries))]
     alike = [_alike(leaves, s, same) for s, same, _ in entries]
     pairs = [pair for s, _ in found.accepted for pair in confounded.pairs(leaves, s)]
     asked = [dict(s.where) for s, *_ in entries] + [{**dict([a, b]), **within} for a, b, within in pairs]

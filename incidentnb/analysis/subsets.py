@@ -17,7 +17,7 @@ SHRINK = 200.0
 OTHER = object()  # stands in a leaf for all values that may not take part in a cause
 MOST_CONDITIONS = 3
 RAISED, ABOVE_REST, OF_CHILD, LEAST_EXCESS = 2.5, 2.0, 0.15, 5.0  # see widened
-MOST_TOGETHER, EACH = 4, 0.1  # see together
+MOST_TOGETHER, EACH = 10, 0.1  # see together
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _values_at(cell: int, columns: tuple[int, ...], sizes: list[int]) -> tuple[i
 
 
 def together(leaves: Leaves, gathered: list[Cells], failing: np.ndarray, mu: np.ndarray, best: float) -> list[Subset]:
-    """Two to four values of one column that fail together, where they describe the failures better than the best conjunction does.
+    """Two to ten values of one column that fail together, where they describe the failures better than the best conjunction does.
 
     The best set of values is a beginning of their list by ``F/μ`` (linear-time subset scanning, Neill 2012). It must beat ``best`` by
     the ``ln`` of the number of values for each further one that it names, and each value must hold a tenth of the set's excess.

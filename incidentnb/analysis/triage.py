@@ -91,8 +91,8 @@ def triage(table: LogTable, changes: Sequence[Change] = (), warnings: Sequence[s
         "scope": lambda: scope(table, found["onset"]),
         "users": lambda: users(table, found["onset"]),
         "patterns": lambda: patterns(table, found["onset"]),
-        "suspects": lambda: suspects(changes, found["onset"], found["scope"]),
-        "recovery": lambda: recovery(table, found["onset"], found["scope"]),
+        "suspects": lambda: suspects(changes, found["onset"], found["scope"], patterns=found["patterns"], table=table),
+        "recovery": lambda: recovery(table, found["onset"], found["scope"], found["patterns"]),
         "severity": lambda: severity(found["onset"], found["scope"], found["users"], found["routes"], found["recovery"]),
     }
     for name, step in steps.items():

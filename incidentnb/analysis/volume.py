@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from incidentnb.analysis.deviations import Deviation
+    from incidentnb.analysis.seasons import Profile
     from incidentnb.evidence.table import LogTable
 
-LEAST_BUCKETS, LEAST_REQUESTS = 12, 100
+LEAST_BUCKETS, LEAST_REQUESTS, LOCAL = 12, 100, 4  # and the part of the window that a running median spans
 AT_MOST, P = 0.6, 0.05  # traffic in a drop is at most this share of the usual, and at most so many quiet series show such a drop
 COLUMNS, MOST_VALUES, LEAST_MISSED, LONGER = ("service", "host", "source"), 200, 20, 3.0
 _SAMPLED, _SAMPLE_ABOVE = 61, 200_000  # of many records every 61st tells where the bulk lies
@@ -31,8 +33,8 @@ FROM log WHERE {column} IS NOT NULL AND time >= $start AND time <= $stop GROUP B
 def volume(table: LogTable, bucket_s: int | None = None) -> Finding:
     """Whether traffic dropped, when, until when; and which service, host or file fell silent while the others go on.
 
-    Method: requests (records where nothing reports an outcome) per bucket, less what is usual at that time of day where other days are there,
-    are scanned for the furthest stretch below the usual *and* below what came right before (``deviations.scan``, calibrated by the
+    Method: requests (records where nothing reports an outcome) per bucket, less what is usual at that time of day where other days are there
+    (else less the median; where that shows nothing, as shares of a running median over a quarter of the window), are scanned for the furthest stretch below the usual *and* below what came right before (``deviations.scan``, calibrated by the
     series itself, so that overdispersed counts and slow valleys of the night are usual); a drop leaves at most 60 % of the usual. Silence:
     the empty end of a source is three times longer than its longest gap before, and at least 20 records are missed. Complexity: one
     pass over the log a question, then O(n log n) in the buckets.
@@ -151,14 +153,17 @@ def _judge(frame: pd.DataFrame, width: int, start: datetime, stop: datetime, sil
                f"{LEAST_REQUESTS} in {LEAST_BUCKETS} are needed")
         return _cannot(why, numbers, frame, query, digest)
     season = seasons.expected(frame["time"].astype("datetime64[s, UTC]").astype("int64").to_numpy()[use], seen, None, width)
-    usual = np.full(len(seen), float(np.median(seen)))
-    rest = seen - usual
-    if season is not None:
-        known = np.isfinite(season.expected)
-        rest = np.where(known, seen - np.clip(seen, season.low, season.high), rest)
-        usual = np.where(known, season.expected, usual)
+    drops, usual, found = [], seen, None
+    for level, rest, grain in _levels(seen, season):
+        noise = deviations.spread(seen - level) if grain else deviations.spread(rest)
+        scanned = deviations.scan(rest, np.diff(use, prepend=use[0] - 1), grain, max(noise, float(np.sqrt(level.mean())) if grain else 0.0))
+        drops = [d for d in scanned.found if d.height < 0 and d.p_value < P and _left(seen, level, d) <= AT_MOST
+                 and _missed(seen, level, d) >= LEAST_MISSED]
+        if found is None or drops:
+            usual, found = level, scanned
+        if drops:
+            break
     frame.loc[use, "expected"] = usual
-    found = deviations.scan(rest, np.diff(use, prepend=use[0] - 1), 1.0, max(deviations.spread(seen - usual), float(np.sqrt(usual.mean()))))
     minute = 60 / width
     drops = [d for d in found.found if d.height < 0 and d.p_value < P and _left(seen, usual, d) <= AT_MOST
              and _missed(seen, usual, d) >= LEAST_MISSED]
@@ -171,6 +176,23 @@ def _judge(frame: pd.DataFrame, width: int, start: datetime, stop: datetime, sil
     numbers |= {"onset": main and main["onset"], "end": main and main["end"], "spikes": spikes,
                 "rate": {"baseline": main["baseline"] if main else float(np.median(seen)) * minute, "during": main and main["rate"]}}
     return _told(frame, numbers, main, query, digest)
+
+
+def _levels(seen: np.ndarray, season: Profile | None) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+    """What is usual, and the counts less it: first by the other days or the median; then as shares of a running median, for a day alone."""
+    import numpy as np
+    import pandas as pd
+
+    usual = np.full(len(seen), float(np.median(seen)))
+    if season is None:
+        yield usual, seen - usual, 1.0
+    else:
+        known = np.isfinite(season.expected)
+        yield np.where(known, season.expected, usual), np.where(known, seen - np.clip(seen, season.low, season.high), seen - usual), 1.0
+    width = max(2 * LEAST_BUCKETS + 1, len(seen) // LOCAL | 1)
+    running = pd.Series(seen).rolling(width, center=True, min_periods=1).median().to_numpy()
+    running = np.maximum(running, max(1.0, 0.05 * float(usual[0])))
+    yield running, seen / running - 1, 0.0
 
 
 def _told(frame: pd.DataFrame, numbers: dict[str, Any], main: dict[str, Any] | None, query: str, digest: str) -> Finding:

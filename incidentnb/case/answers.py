@@ -150,11 +150,12 @@ class Answers:
         """What changed, ranked against the onset and the scope."""
         from incidentnb.analysis import suspects
 
-        def ranked(onset: Finding, scope: Finding) -> Finding:
+        def ranked(onset: Finding, scope: Finding, patterns: Finding) -> Finding:
             found, warnings, since = self._changes
-            return standing.with_look(suspects.suspects(found, onset, scope), onset, since, CHANGES_BEFORE, warnings)
+            return standing.with_look(suspects.suspects(found, onset, scope, patterns=patterns, table=self.log), onset, since, CHANGES_BEFORE,
+                                      warnings)
 
-        return self._answer("suspects", ranked, "onset", "scope")
+        return self._answer("suspects", ranked, "onset", "scope", "patterns")
 
     @property
     def recovery(self) -> Finding:
