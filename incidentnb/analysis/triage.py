@@ -52,7 +52,9 @@ class Triage:
             "routes": found["routes"].numbers.get("routes", []),
             "patterns": found["patterns"].numbers.get("patterns", []),
             "changes": found["suspects"].numbers.get("changes", []), "changes_verdict": found["suspects"].verdict,
-            "recovery": {"verdict": found["recovery"].verdict, "since": found["recovery"].numbers.get("since"), "why": found["recovery"].why},
+            "recovery": {"verdict": found["recovery"].verdict, "why": found["recovery"].why,
+                         "since": found["recovery"].numbers.get("since"),
+                         **{k: v for k, v in found["recovery"].numbers.items() if k in ("state", "more_requests", "more_minutes")}},
             "severity": {"suggested": found["severity"].numbers.get("suggested"), "why": found["severity"].why},
             "warnings": list(self.warnings),
         })

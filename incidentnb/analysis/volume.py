@@ -34,10 +34,11 @@ def volume(table: LogTable, bucket_s: int | None = None) -> Finding:
     """Whether traffic dropped, when, until when; and which service, host or file fell silent while the others go on.
 
     Method: requests (records where nothing reports an outcome) per bucket, less what is usual at that time of day where other days are there
-    (else less the median; where that shows nothing, as shares of a running median over a quarter of the window), are scanned for the furthest stretch below the usual *and* below what came right before (``deviations.scan``, calibrated by the
-    series itself, so that overdispersed counts and slow valleys of the night are usual); a drop leaves at most 60 % of the usual. Silence:
-    the empty end of a source is three times longer than its longest gap before, and at least 20 records are missed. Complexity: one
-    pass over the log a question, then O(n log n) in the buckets.
+    (else less the median; where that shows nothing, as shares of a running median over a quarter of the window), are scanned for
+    the furthest stretch below the usual *and* below what came right before (``deviations.scan``, calibrated by the series itself, so
+    that overdispersed counts and slow valleys of the night are usual); a drop leaves at most 60 % of the usual. Silence: the empty end
+    of a source is three times longer than its longest gap before, and at least 20 records are missed. Complexity: one pass over the log
+    a question, then O(n log n) in the buckets.
     Not to be trusted at the end of the data when all sources end together: that is where the reading stopped.
 
     Returns:
@@ -153,12 +154,13 @@ def _judge(frame: pd.DataFrame, width: int, start: datetime, stop: datetime, sil
                f"{LEAST_REQUESTS} in {LEAST_BUCKETS} are needed")
         return _cannot(why, numbers, frame, query, digest)
     season = seasons.expected(frame["time"].astype("datetime64[s, UTC]").astype("int64").to_numpy()[use], seen, None, width)
-    drops, usual, found = [], seen, None
+    drops, usual, found, smallest = [], seen, None, float("nan")
     for level, rest, grain in _levels(seen, season):
         noise = deviations.spread(seen - level) if grain else deviations.spread(rest)
         scanned = deviations.scan(rest, np.diff(use, prepend=use[0] - 1), grain, max(noise, float(np.sqrt(level.mean())) if grain else 0.0))
         drops = [d for d in scanned.found if d.height < 0 and d.p_value < P and _left(seen, level, d) <= AT_MOST
                  and _missed(seen, level, d) >= LEAST_MISSED]
+        smallest = scanned.smallest if found is None else smallest
         if found is None or drops:
             usual, found = level, scanned
         if drops:
@@ -167,7 +169,7 @@ def _judge(frame: pd.DataFrame, width: int, start: datetime, stop: datetime, sil
     minute = 60 / width
     drops = [d for d in found.found if d.height < 0 and d.p_value < P and _left(seen, usual, d) <= AT_MOST
              and _missed(seen, usual, d) >= LEAST_MISSED]
-    numbers |= {"p_value": found.strongest.p_value if found.strongest else 1.0, "smallest_visible": float(found.smallest) * minute,
+    numbers |= {"p_value": found.strongest.p_value if found.strongest else 1.0, "smallest_visible": float(smallest) * minute,
                 "days": int(np.median(season.periods)) if season else 0}
     spikes = [_spike(frame, use, seen, usual, d, minute) for d in drops]
     for d in drops:

@@ -162,7 +162,8 @@ class Answers:
         """Whether it is over, for the affected subset too."""
         from incidentnb.analysis import recovery
 
-        return self._answer("recovery", lambda onset, scope: recovery.recovery(self.log, onset, scope), "onset", "scope")
+        return self._answer("recovery", lambda onset, scope, patterns: recovery.recovery(self.log, onset, scope, patterns),
+                            "onset", "scope", "patterns")
 
     @property
     def severity(self) -> Finding:

@@ -110,8 +110,10 @@ def _think(place: Path, alert: datetime) -> None:
     scope, suspects = known.finding("scope"), known.finding("suspects")
     if scope is None or suspects is None:
         return
-    ranked = [change for change in suspects.body["numbers"]["changes"] if change["rank"] and change["kind"] != "commit"]
-    for change in ranked[1:2]:
+    told = [change for change in suspects.body["numbers"]["changes"] if change["kind"] != "commit"]
+    ranked = [change for change in told if change["rank"]]
+    others = [change for change in told if change not in ranked[:1] and not any("after the onset" in reason for reason in change["reasons"])]
+    for change in others[:1]:
         made = hypotheses.propose(place, f"{change['kind']} {change['id']} ({change['summary']}) did it",
                                   because="it is near the onset", prediction="every version of the shop fails alike",
                                   disproof="one version fails and the others do not", **_by(ENGINEER, alert + 4.5 * MINUTE))
