@@ -94,3 +94,11 @@ def test_value_series(begin, end):
     found = onset_of_series(pd.DataFrame({"time": times, "value": values}))
     assert abs(found.numbers["onset"].at - (START + timedelta(minutes=begin))) <= timedelta(minutes=2)
     assert (found.numbers["end"] is None) == (end == 120)
+
+
+def test_a_series_of_many_steps_is_taken_together():
+    """A series of 15,000 steps is answered in bounded memory, and its onset is right to a few of them."""
+    draw = np.random.default_rng(4)
+    long = series([0.01] * 10_000 + [0.1] * 5_000).assign(failing=lambda f: draw.binomial(1000, f["failing"] / 1000))
+    found = onset_of_series(long).numbers["onset"]
+    assert abs(found.at - (START + timedelta(minutes=10_000))) <= timedelta(minutes=8)

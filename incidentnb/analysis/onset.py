@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from incidentnb.evidence.table import LogTable
 
 LEAST_BUCKETS, LEAST_REQUESTS = 5, 50
+MOST_STEPS = 2000  # of a series; more are taken together
 HELD = 0.95  # of the posterior, by the interval of the onset
 
 
@@ -62,6 +63,9 @@ def onset_of_series(frame: pd.DataFrame) -> Finding:
         return _cannot(frame, "the series is empty")
     width = steps.step_of(data["time"])
     place = steps.places(data["time"], width)
+    if place[-1] >= MOST_STEPS:  # the scan looks at all pairs of steps
+        together = place[-1] // MOST_STEPS + 1
+        place, width = place // together, width * int(together)
     total, failing = np.zeros(place[-1] + 1), np.zeros(place[-1] + 1)
     np.add.at(total, place, data["total"].fillna(0).to_numpy(float))
     np.add.at(failing, place, data["failing"].fillna(0).to_numpy(float))
