@@ -54,7 +54,7 @@ def test_a_certificate_says_when_it_ends_and_whose_it_is(moment, names):
     assert (found.not_after, found.names) == (after, tuple(names) or ("shop.example",))
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="the Debian package openssl is not installed")
 def test_what_openssl_makes_is_read(tmp_path):
     """A certificate of openssl reads as openssl itself prints it; the private key beside it is passed over."""
     key, file = tmp_path / "key.pem", tmp_path / "pay.pem"

@@ -126,8 +126,9 @@ def _spike(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], first: dic
            notes: list[str], last_seen: int) -> Finding:
     began, end, rate = numbers["onset"], numbers["end"], numbers["rate"]
     until = "still going on" if end is None else f"until {at(end.at, began.at)}"
-    sentence = (f"The error rate rose from {percent(rate['baseline'])} to {percent(rate['during'])} at {at(began.at)} "
-                f"(between {at(began.earliest, began.at)} and {at(began.latest, began.at)}), {until}.")
+    earliest, latest = at(began.earliest, began.at), at(began.latest, began.at)
+    between = f" (between {earliest} and {latest})" if earliest != latest else ""
+    sentence = f"The error rate rose from {percent(rate['baseline'])} to {percent(rate['during'])} at {at(began.at)}{between}, {until}."
     if len(numbers["spikes"]) > 1:
         sentence += f" There are {len(numbers['spikes'])} spikes; the largest began at {at(largest['onset'].at, began.at)}."
     excess, failing, total = (sum(getattr(r, name) for r in found.rises) for name in ("excess", "failing", "total"))

@@ -7,19 +7,17 @@ text of a stranger goes through ``sinks.terminal``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from incidentnb import sinks, times
-from incidentnb.exceptions import InputError
+from incidentnb import times
+from incidentnb.publish.lines import Paint, instant, paint_with, safe, tail, thousands, wrap
 from incidentnb.publish.style import percent
 
 _LABEL = 11  # columns of the labels at the left
 _BARS = "▁▂▃▄▅▆▇█"
-_STYLES = {"bad": "1;31", "good": "1;32", "unsure": "1;33", "strong": "1", "soft": "2", "label": "36"}
 _VERDICT = {"incident": ("INCIDENT", "bad"), "no incident": ("CALM", "good"), "cannot tell": ("UNSURE", "unsure")}
-Paint = Callable[[str, str], str]
 
 
 def triage_page(answer: Mapping[str, Any], *, color: bool = False, width: int = 100) -> str:
@@ -30,13 +28,13 @@ def triage_page(answer: Mapping[str, Any], *, color: bool = False, width: int = 
         color: whether the terminal takes colour.
         width: columns of the terminal; text wraps there.
     """
-    paint = _paint(color)
+    paint = paint_with(color)
     width = max(40, width)
     rows: list[tuple[str, str, list[str]]] = [_headline(answer)]
     for label, lines in (("rate", _rate(answer, paint, width)), ("who", _who(answer)), ("scope", _scope(answer, paint)),
                          ("fails", _routes(answer)), ("new", _patterns(answer, paint)), ("changed", _changes(answer)),
                          ("recovery", _recovery(answer, paint)), ("next", _next(answer)), ("read", _read(answer, paint)),
-                         ("note", [_safe(w) for w in answer.get("warnings") or ()])):
+                         ("note", [safe(w) for w in answer.get("warnings") or ()])):
         if lines:
             rows.append((label, "label", lines))
     return "\n".join(_row(label, style, lines, paint, width) for label, style, lines in rows) + "\n"
@@ -49,7 +47,7 @@ def _headline(answer: Mapping[str, Any]) -> tuple[str, str, list[str]]:
         return word, style, [_sentence(answer.get("why") or answer.get("verdict") or "")]
     suggested = (answer.get("severity") or {}).get("suggested")
     parts = [f"since {_span(onset)}, {'until ' + _span(end, onset) if end else 'still going on'}"]
-    return word, style, [" · ".join([*parts, *([f"{_safe(suggested)} suggested"] if suggested else [])])]
+    return word, style, [" · ".join([*parts, *([f"{safe(suggested)} suggested"] if suggested else [])])]
 
 
 def _rate(answer: Mapping[str, Any], paint: Paint, width: int) -> list[str]:
@@ -57,7 +55,7 @@ def _rate(answer: Mapping[str, Any], paint: Paint, width: int) -> list[str]:
     base, during = rate.get("baseline"), rate.get("during")
     words = f"{percent(base)} → {paint(percent(during), 'strong')}" if during is not None else percent(base) if base is not None else ""
     line, about = sparkline(answer.get("series"), max(12, min(60, width - _LABEL - 22)))
-    counts = f"{_n(window.get('failed'))} of {_n(window.get('requests'))} requests failed" if window.get("requests") else ""
+    counts = f"{thousands(window.get('failed'))} of {thousands(window.get('requests'))} requests failed" if window.get("requests") else ""
     first = "   ".join(part for part in (words, paint(line, "bad") if answer.get("verdict") == "incident" else line) if part)
     return [line for line in (first, " · ".join(p for p in (about, counts) if p)) if line]
 
@@ -87,12 +85,12 @@ def sparkline(series: Any, width: int) -> tuple[str, str]:
 def _points(series: Any) -> list[tuple[datetime, float | None, bool]]:
     """(start, rate, complete) of each bucket, from the contract's columns or from a list of rows."""
     if isinstance(series, Mapping) and series.get("start") and series.get("bucket_s"):
-        start, step = _at(series["start"]), timedelta(seconds=float(series["bucket_s"]))
+        start, step = instant(series["start"]), timedelta(seconds=float(series["bucket_s"]))
         rates = series.get("rate") or []
         complete = series.get("complete") or [True] * len(rates)
         return [(start + step * i, rate, bool(complete[i])) for i, rate in enumerate(rates)] if start else []
     rows = series if isinstance(series, Sequence) and not isinstance(series, str) else []
-    found = [(_at(r.get("time")), r["failing"] / r["total"] if r.get("total") else None, bool(r.get("complete", True)))
+    found = [(instant(r.get("time")), r["failing"] / r["total"] if r.get("total") else None, bool(r.get("complete", True)))
              for r in rows if isinstance(r, Mapping)]
     return [point for point in found if point[0] is not None]
 
@@ -103,7 +101,7 @@ def _who(answer: Mapping[str, Any]) -> list[str]:
         return []
     share = users["affected"] / users["total"]
     by = "users" if users.get("by") == "user" else "client addresses (no user is known)"
-    return [f"{_n(users['affected'])} of {_n(users['total'])} {by} ({percent(share)})"]
+    return [f"{thousands(users['affected'])} of {thousands(users['total'])} {by} ({percent(share)})"]
 
 
 def _scope(answer: Mapping[str, Any], paint: Paint) -> list[str]:
@@ -114,28 +112,31 @@ def _scope(answer: Mapping[str, Any], paint: Paint) -> list[str]:
         return ["everyone: no value of any column stands out"]
     causes = [s for s in scope.get("subsets") or () if s.get("cause")]
     if scope.get("verdict") != "subset" or not causes:
-        return [f"cannot tell: {_safe(scope.get('why') or 'no subset stands out')}"]
+        return [f"cannot tell: {safe(scope.get('why') or 'no subset stands out')}"]
     lines = []
     for n, subset in enumerate(causes):
-        where = paint(" and ".join(f"{_safe(c)} = {_safe(v if v is not None else '(none)')}" for c, v in subset["where"].items()), "strong")
+        where = paint(" and ".join(f"{safe(c)} = {safe(v if v is not None else '(none)')}" for c, v in subset["where"].items()), "strong")
         share = f"; {percent(subset['share_of_failures'])} of the failures" if subset.get("share_of_failures") is not None else ""
         lines.append(f"{'only' if n == 0 and len(causes) == 1 else 'and' if n else 'first'} {where}: {percent(subset.get('rate_inside'))} fail "
                      f"there, {percent(subset.get('rate_outside'))} elsewhere{share}{_hit(subset.get('users'))}")
     same = causes[0].get("same_as") or []
     if same:
-        lines.append("indistinguishable from " + "; ".join(" and ".join(f"{_safe(c)} = {_safe(v)}" for c, v in s.items()) for s in same[:2]))
+        lines.append("indistinguishable from " + "; ".join(" and ".join(f"{safe(c)} = {safe(v)}" for c, v in s.items()) for s in same[:2]))
     return [*lines, *(_pair(pair) for pair in scope.get("confounded") or () if pair.get("verdict") != "told apart")]
 
 
 def _hit(users: Any) -> str:
     """Of a subset: ``; 12 of 340 users there``."""
-    return f"; {_n(users['affected'])} of {_n(users['total'])} {'users' if users.get('by') == 'user' else 'client addresses'} there" if users else ""
+    if not users:
+        return ""
+    who = "users" if users.get("by") == "user" else "client addresses"
+    return f"; {thousands(users['affected'])} of {thousands(users['total'])} {who} there"
 
 
 def _pair(pair: Mapping[str, Any]) -> str:
     """Two conditions that cannot be told apart, with the cells that would: failed of all with both, with but one, with neither."""
-    a, b = (" and ".join(f"{_safe(c)} = {_safe(v if v is not None else '(none)')}" for c, v in (pair.get(k) or {}).items()) for k in ("a", "b"))
-    cells = {k: f"{_n(v.get('failed'))}/{_n(v.get('total'))}" for k, v in (pair.get("cells") or {}).items()}
+    a, b = (" and ".join(f"{safe(c)} = {safe(v if v is not None else '(none)')}" for c, v in (pair.get(k) or {}).items()) for k in ("a", "b"))
+    cells = {k: f"{thousands(v.get('failed'))}/{thousands(v.get('total'))}" for k, v in (pair.get("cells") or {}).items()}
     return (f"cannot be told apart: {a} | {b} – failed with both {cells.get('both')}, only the first {cells.get('a_only')}, "
             f"only the second {cells.get('b_only')}, neither {cells.get('neither')}")
 
@@ -144,8 +145,8 @@ def _routes(answer: Mapping[str, Any]) -> list[str]:
     if answer.get("verdict") != "incident":
         return []
     routes = [r for r in answer.get("routes") or () if r.get("failed") and (r.get("rate_during") or 0) >= 2 * (r.get("rate_before") or 0)][:3]
-    return [f"{_safe(' '.join(str(r[k]) for k in ('method', 'route') if r.get(k)), 70)}  {percent(r.get('rate_before'))} → "
-            f"{percent(r.get('rate_during'))}, {_n(r['failed'])} of {_n(r.get('total'))}" for r in routes]
+    return [f"{safe(' '.join(str(r[k]) for k in ('method', 'route') if r.get(k)), 70)}  {percent(r.get('rate_before'))} → "
+            f"{percent(r.get('rate_during'))}, {thousands(r['failed'])} of {thousands(r.get('total'))}" for r in routes]
 
 
 def _patterns(answer: Mapping[str, Any], paint: Paint) -> list[str]:
@@ -156,13 +157,13 @@ def _patterns(answer: Mapping[str, Any], paint: Paint) -> list[str]:
     gone = [p for p in patterns if p.get("vanished") and p.get("count_before")][:1]
     for pattern in [p for p in patterns if p.get("new") and p.get("count_during")][:3] + gone:
         where = re.match(r"(\S+:\d+)(?:\s|$)", str(pattern.get("example") or ""))
-        place = f"   {paint(_safe(where[1], 60), 'soft')}" if where else ""
+        place = f"   {paint(safe(where[1], 60), 'soft')}" if where else ""
         what = f"{pattern['exception']} at {pattern['frame']}" if pattern.get("exception") and pattern.get("frame") else pattern.get("pattern")
-        count = _n(pattern["count_during"])
+        count = thousands(pattern["count_during"])
         if pattern in gone:
-            last = _at(pattern.get("last"))
-            count = f"silent{f' since {last:%H:%M:%S}Z' if last else ''}, before {_n(pattern['count_before'])}"
-        lines.append(f"{count} ×  {_safe(what, 160)}{place}")
+            last = instant(pattern.get("last"))
+            count = f"silent{f' since {last:%H:%M:%S}Z' if last else ''}, before {thousands(pattern['count_before'])}"
+        lines.append(f"{count} ×  {safe(what, 160)}{place}")
     return lines
 
 
@@ -173,36 +174,36 @@ def _changes(answer: Mapping[str, Any]) -> list[str]:
     untied = len(ranked) > 0 and (answer.get("scope") or {}).get("verdict") == "subset" and all(c.get("strength") in ("near", "weak") for c in ranked)
     lines = ["nothing clearly ties a known change to the failing subset; by nearness in time:"] if untied else []
     for change in ranked:
-        at = _at(change.get("at"))
-        name = " ".join(_safe(part, 60) for part in (change.get("kind"), change.get("id")) if part)
+        at = instant(change.get("at"))
+        name = " ".join(safe(part, 60) for part in (change.get("kind"), change.get("id")) if part)
         when = f", {at:%H:%M:%S}Z" if at else ""
-        summary = f" {_safe(change['summary'], 90)}" if change.get("summary") and str(change["summary"]) != str(change.get("id")) else ""
-        reasons = "; ".join(_safe(reason, 90) for reason in (change.get("reasons") or ())[:3])
+        summary = f" {safe(change['summary'], 90)}" if change.get("summary") and str(change["summary"]) != str(change.get("id")) else ""
+        reasons = "; ".join(safe(reason, 90) for reason in (change.get("reasons") or ())[:3])
         lines.append(f"{change['rank']}  {name}{summary}{when}" + (f" – {reasons}" if reasons else ""))
-    return lines or [_safe(answer.get("changes_verdict") or ("no known change explains it" if answer.get("changes") else "no change was given"))
+    return lines or [safe(answer.get("changes_verdict") or ("no known change explains it" if answer.get("changes") else "no change was given"))
                      + (_last_change(answer) if answer.get("changes") else ": name checkouts with --repo and change files with --changes")]
 
 
 def _last_change(answer: Mapping[str, Any]) -> str:
     """The last change before the onset, where none is a candidate."""
-    latest = _at((answer.get("onset") or {}).get("latest"))
-    before = [(at, c) for c in answer["changes"] if (at := _at(c.get("at"))) and latest and at <= latest]
+    latest = instant((answer.get("onset") or {}).get("latest"))
+    before = [(at, c) for c in answer["changes"] if (at := instant(c.get("at"))) and latest and at <= latest]
     if not before:
         return ""
     at, change = max(before, key=lambda pair: pair[0])
-    name = " ".join(_safe(part, 60) for part in (change.get("kind"), change.get("id")) if part)
-    return f"; the last before it is {name}, {at:%H:%M:%S}Z: {'; '.join(_safe(reason, 90) for reason in (change.get('reasons') or ())[:3])}"
+    name = " ".join(safe(part, 60) for part in (change.get("kind"), change.get("id")) if part)
+    return f"; the last before it is {name}, {at:%H:%M:%S}Z: {'; '.join(safe(reason, 90) for reason in (change.get('reasons') or ())[:3])}"
 
 
 def _recovery(answer: Mapping[str, Any], paint: Paint) -> list[str]:
     recovery = answer.get("recovery") or {}
     if answer.get("verdict") != "incident" or not recovery.get("verdict"):
         return []
-    since = _at(recovery.get("since"))
+    since = instant(recovery.get("since"))
     verdict = str(recovery["verdict"])
-    word = paint(_safe(recovery.get("state") or verdict), {"recovered": "good", "not recovered": "bad"}.get(verdict, "unsure"))
+    word = paint(safe(recovery.get("state") or verdict), {"recovered": "good", "not recovered": "bad"}.get(verdict, "unsure"))
     return [f"{word}{f' since {since:%H:%M:%S}Z' if since and verdict == 'recovered' else ''}"
-            + (f": {_safe(recovery['why'], 300)}" if recovery.get("why") else "")]
+            + (f": {safe(recovery['why'], 300)}" if recovery.get("why") else "")]
 
 
 def _next(answer: Mapping[str, Any]) -> list[str]:
@@ -215,17 +216,18 @@ def _next(answer: Mapping[str, Any]) -> list[str]:
     if first is not None:
         question = {"deploy": "can it be rolled back?", "flag": "can it be switched off?", "config": "can it be reverted?"}
         asked = question.get(first.get("kind")) if first.get("strength") in (None, "strong") else None
-        steps.append(f"{_safe(first.get('kind'))} {_safe(first.get('id'), 40)}: {asked or 'does it explain this?'}")
-    return [" · ".join([*steps, f'incidentnb open "…" --severity {_safe(suggested)} --logs …'])]
+        steps.append(f"{safe(first.get('kind'))} {safe(first.get('id'), 40)}: {asked or 'does it explain this?'}")
+    return [" · ".join([*steps, f'incidentnb open "…" --severity {safe(suggested)} --logs …'])]
 
 
 def _read(answer: Mapping[str, Any], paint: Paint) -> list[str]:
     inputs = answer.get("inputs") or []
     total = {key: sum(int(i.get(key) or 0) for i in inputs) for key in ("lines", "parsed", "continuation", "rejected")}
-    kinds = list(dict.fromkeys(_safe(i.get("format"), 40) for i in inputs if i.get("format")))
-    zones = list(dict.fromkeys(f"{_safe(i.get('zone'), 30)} {_safe(i.get('zone_source') or '', 60)}".strip() for i in inputs if i.get("zone")))
-    line = (f"{_n(len(inputs))} file{'' if len(inputs) == 1 else 's'}, {_n(total['lines'])} lines = {_n(total['parsed'])} parsed + "
-            f"{_n(total['continuation'])} continuation + {_n(total['rejected'])} rejected")
+    kinds = list(dict.fromkeys(safe(i.get("format"), 40) for i in inputs if i.get("format")))
+    zones = list(dict.fromkeys(f"{safe(i.get('zone'), 30)} {safe(i.get('zone_source') or '', 60)}".strip() for i in inputs if i.get("zone")))
+    files = f"{thousands(len(inputs))} file{'' if len(inputs) == 1 else 's'}"
+    line = (f"{files}, {thousands(total['lines'])} lines = {thousands(total['parsed'])} parsed + "
+            f"{thousands(total['continuation'])} continuation + {thousands(total['rejected'])} rejected")
     return [paint(" · ".join([line, *kinds[:3], *(["…"] if len(kinds) > 3 else []), *zones[:2]]), "soft")] if inputs else []
 
 
@@ -239,15 +241,15 @@ def formats_page(answer: Mapping[str, Any], *, color: bool = False, width: int =
         color: whether the terminal takes colour.
         width: columns of the terminal; a table that does not fit becomes lines of its own for each file.
     """
-    paint, head, rows = _paint(color), ["file", "format", "lines", "parsed", "cont.", "rejected", "first", "last", "zone"], []
+    paint, head, rows = paint_with(color), ["file", "format", "lines", "parsed", "cont.", "rejected", "first", "last", "zone"], []
     reasons: list[str] = []
     for entry in answer.get("inputs") or ():
-        first, last = (_at(entry.get(key)) for key in ("first", "last"))
-        zone = " ".join(_safe(entry.get(key) or "", 240) for key in ("zone", "zone_source")).strip()
-        rows.append([_tail(_safe(entry.get("path")), 48), _safe(entry.get("format") or "unknown", 120),
-                     *(_n(entry.get(key)) for key in ("lines", "parsed", "continuation", "rejected")),
+        first, last = (instant(entry.get(key)) for key in ("first", "last"))
+        zone = " ".join(safe(entry.get(key) or "", 240) for key in ("zone", "zone_source")).strip()
+        rows.append([tail(safe(entry.get("path")), 48), safe(entry.get("format") or "unknown", 120),
+                     *(thousands(entry.get(key)) for key in ("lines", "parsed", "continuation", "rejected")),
                      f"{first:%Y-%m-%d %H:%M:%S}Z" if first else "undated", f"{last:%Y-%m-%d %H:%M:%S}Z" if last else "", zone])
-        reasons.append(_safe(entry.get("choice") or "", 400))
+        reasons.append(safe(entry.get("choice") or "", 400))
     if not rows:
         return "Nothing was read.\n"
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
@@ -261,7 +263,7 @@ def formats_page(answer: Mapping[str, Any], *, color: bool = False, width: int =
     for row, why in zip(rows, reasons, strict=True):
         told = [f"{row[1]} · {row[2]} lines = {row[3]} parsed + {row[4]} continuation + {row[5]} rejected",
                 f"{row[6]}{' – ' + row[7] if row[7] else ''}{' · ' + row[8] if row[8] else ''}", *([why] if why and len(rows) <= 3 else [])]
-        blocks.append([paint(row[0], "strong"), *(f"  {part}" for line in told for part in _wrap(line, width - 2))])
+        blocks.append([paint(row[0], "strong"), *(f"  {part}" for line in told for part in wrap(line, width - 2))])
     return "\n".join(line for block in blocks for line in block) + "\n"
 
 
@@ -275,81 +277,22 @@ def progress(done: int, total: int | None, lines: int, *, width: int = 80) -> st
 
 def _row(label: str, style: str, lines: Sequence[str], paint: Paint, width: int) -> str:
     """A label and its lines, wrapped at the width under their own beginning."""
-    wrapped = [part for line in lines for part in _wrap(line, width - _LABEL)]
+    wrapped = [part for line in lines for part in wrap(line, width - _LABEL)]
     head = paint(label.ljust(_LABEL - 1), style) + " "
     return "\n".join((head if n == 0 else " " * _LABEL) + part for n, part in enumerate(wrapped))
 
 
-_CODE = re.compile(r"\x1b\[[0-9;]*m")
-_RESET = "\x1b[0m"
-
-
-def _wrap(line: str, width: int) -> list[str]:
-    """Text over lines of ``width`` visible columns, further ones indented; colours (ours alone are left in it) take no column."""
-    bare, codes, at = _CODE.sub("", line), [], 0
-    for found in _CODE.finditer(line):
-        at += len(found[0])
-        codes.append((found.end() - at, found[0]))
-    shown, open_code = [], ""
-    for start, end in _cuts(bare, width):
-        text, here = ("  " if shown else "") + open_code, start
-        for place, code in [c for c in codes if start <= c[0] < end or (c[0] == end and c[1] == _RESET)]:
-            text += bare[here:place] + code
-            here, open_code = place, "" if code == _RESET else code
-        shown.append(text + bare[here:end] + (_RESET if open_code else ""))
-    return shown
-
-
-def _cuts(text: str, width: int) -> list[tuple[int, int]]:
-    """Where to cut a text into lines: at spaces, in a word only where it is longer than a line; two columns less after the first."""
-    cuts, start = [], 0
-    while len(text) - start > width:
-        space = text.rfind(" ", start + 1, start + width + 1)
-        end = space if space > start else start + width
-        cuts.append((start, len(text[:end].rstrip()) if text[start:end].strip() else end))
-        start = end + len(text[end:]) - len(text[end:].lstrip(" "))
-        width -= 2 * (len(cuts) == 1)
-    return [*cuts, (start, len(text))] if start < len(text) or not cuts else cuts
-
-
-def _paint(color: bool) -> Paint:
-    return (lambda text, style: f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if text else "") if color else (lambda text, style: text)
-
-
-def _safe(value: Any, limit: int = 200) -> str:
-    return sinks.terminal("" if value is None else value, limit)
-
-
 def _sentence(value: Any) -> str:
-    text = _safe(value, 600)
+    text = safe(value, 600)
     return text[:1].upper() + text[1:] if text else ""
-
-
-def _n(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else ""
-
-
-def _tail(path: str, limit: int) -> str:
-    return path if len(path) <= limit else "…" + path[-(limit - 1):]
-
-
-def _at(value: Any) -> datetime | None:
-    if isinstance(value, Mapping):
-        value = value.get("at")
-    if isinstance(value, datetime):
-        return value.astimezone(times.UTC) if value.tzinfo else value.replace(tzinfo=times.UTC)
-    try:
-        return times.parse(value) if isinstance(value, str) and value else None
-    except InputError:
-        return None
 
 
 def _span(interval: Any, other: Any = None) -> str:
     """``2026-11-23 14:03:20Z (14:03:05 – 14:03:40)``; without the day where ``other`` is on the same one."""
-    at, beside = _at(interval), _at(other)
+    at, beside = instant(interval), instant(other)
     if at is None:
-        return _safe(interval)
+        return safe(interval)
     day = "" if beside is not None and beside.date() == at.date() else f"{at:%Y-%m-%d} "
-    early, late = (_at(interval.get(key)) if isinstance(interval, Mapping) else None for key in ("earliest", "latest"))
+    early, late = (instant(interval.get(key)) if isinstance(interval, Mapping) else None for key in ("earliest", "latest"))
     uncertain = f" ({early:%H:%M:%S} – {late:%H:%M:%S})" if early and late and late > early else ""
     return f"{day}{at:%H:%M:%S}Z{uncertain}"
