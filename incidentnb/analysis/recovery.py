@@ -180,13 +180,14 @@ def judge(minutes: Minutes, onset: Finding, name: str = "all traffic") -> dict[s
     length = len(total) - course.since
     width, now_f, now_n = quiet.now(failing, total, wide)
     relapsed = bool(course.breaks) and course.proved is None and length * wide < quiet.NEED_MINUTES
+    risen = forced.any() and course.since > np.flatnonzero(forced)[-1] + 1  # raised again after the spike's end, if too soon for a relapse
     result = {"name": name, "since": course.since, "proved_at": None if course.proved is None else minutes.time(course.proved + 1), "note": note,
               "baseline": max(base.rate, limits.FLOOR), "baseline_failing": int(own.failing), "baseline_requests": int(own.total),
               "compared": usual.compared,
               "more_requests": 0, "more_minutes": 0, "total_": total, "failing_": failing,
               "relapses": [{"quiet_since": minutes.time(a), "again": minutes.time(b)} for a, b in course.breaks]}
     usual_words = f"baseline {percent(base.rate)}"
-    if length == 0 or relapsed or (length * wide < quiet.NEED_MINUTES and not quiet.calmer(failing, total, course, base, start)):
+    if length == 0 or relapsed or (length * wide < quiet.NEED_MINUTES and (risen or not quiet.calmer(failing, total, course, base, start))):
         result |= _counted(now_f, now_n, round(width * wide), base.phi)
         rate = (f"{percent(now_f / now_n if now_n else None)} over the last {width * wide:,.0f} complete minutes "
                 f"({now_f:,.0f} of {now_n:,.0f}), {usual_words}")
