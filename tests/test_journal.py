@@ -377,15 +377,23 @@ def test_time_of_day_is_the_last_one(folder):
 
 
 def test_import_is_light():
-    """A note pays for no table, figure or notebook library: importing the record loads none, and takes less than 60 ms of the processor."""
+    """A note pays for no table, figure or notebook library: importing the record loads none, and takes less than 60 ms of the processor.
+
+    Where the machine is slow at importing, it takes at most half as much again as a dozen modules of the standard library do there and then.
+    """
+    usual = ("import time; start = time.process_time()\n"
+             "import argparse, json, dataclasses, datetime, hashlib, zoneinfo, tomllib, typing, re, tempfile, email.utils, urllib.parse, logging\n"
+             "print(time.process_time() - start)")
     code = ("import sys, time; start = time.process_time(); import incidentnb.record.journal; took = time.process_time() - start\n"
             "import incidentnb.record.statements, incidentnb.record.status, incidentnb.record.hypotheses\n"
             "heavy = {'pandas', 'numpy', 'duckdb', 'matplotlib', 'papermill', 'nbconvert', 'nbformat', 'jinja2', 'pyarrow'}\n"
             "print(took, sorted(heavy & sys.modules.keys()))")
     took: list[float] = []
-    while len(took) < 10 and min(took, default=1) >= 0.060:  # a busy machine is asked again
+    beside: list[float] = []
+    while len(took) < 10 and min(took, default=1) >= max(0.060, 1.5 * min(beside, default=0)):  # a busy machine is asked again
         out, err = run_python(code).communicate(timeout=60)
         first, loaded = out.split(maxsplit=1)
         took.append(float(first))
+        beside.append(float(run_python(usual).communicate(timeout=60)[0]))
         assert loaded.strip() == "[]", err
-    assert min(took) < 0.060, took
+    assert min(took) < max(0.060, 1.5 * min(beside)), (took, beside)
