@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LEAST_BUCKETS, LEAST_REQUESTS, LOCAL = 12, 100, 4  # and the part of the window that a running median spans
 AT_MOST, P = 0.6, 0.05  # traffic in a drop is at most this share of the usual, and at most so many quiet series show such a drop
-COLUMNS, MOST_VALUES, LEAST_MISSED, LONGER = ("service", "host", "source"), 200, 20, 3.0
+COLUMNS, MOST_VALUES, LEAST_MISSED = ("service", "host", "source"), 200, 20
 _SAMPLED, _SAMPLE_ABOVE = 61, 200_000  # of many records every 61st tells where the bulk lies
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _QUERY = """SELECT CAST(epoch_us(time) // ({width} * 1000000::BIGINT) AS INTEGER) AS slot, sum({weight}) AS total FROM {view}
@@ -240,31 +240,16 @@ def _spike(frame: pd.DataFrame, use: np.ndarray, seen: np.ndarray, usual: np.nda
 
 
 def _silent(table: LogTable, column: str, width: int, window: dict[str, Any]) -> list[dict[str, Any]]:
-    """The values of a column that ended before the others: not all of them, not replaced by others that began then, and missed."""
-    import numpy as np
+    """The values of a column that ended before the others, as ``silence.ended`` tells them, each with its last record."""
+    from incidentnb.analysis import silence
 
     got = table.frame(_BY_VALUE.format(column=column, width=width), {"start": window["start"], "stop": window["stop"]})
-    got["slot"] -= got["slot"].min()
-    end = int(got["slot"].max())
-    rows = []
-    for value, part in got.groupby("value", sort=True):
-        slots = np.sort(part["slot"].to_numpy(np.int64))
-        gaps = np.diff(slots)
-        rows.append({"value": value, "first": int(slots[0]), "last_slot": int(slots[-1]), "gap": int(gaps.max(initial=1)), "n": int(part["n"].sum()),
-                     "buckets": len(slots)})
     found = []
-    for row in rows:
-        quiet_for, lived = end - row["last_slot"], row["last_slot"] - row["first"] + 1
-        usual = row["n"] / lived
-        missed = usual * (quiet_for - 0.5)
-        ended = sum(abs(r["last_slot"] - row["last_slot"]) <= 2 and r["last_slot"] < end - 2 for r in rows)
-        began = sum(abs(r["first"] - row["last_slot"]) <= 3 and r["first"] > 2 for r in rows)
-        if quiet_for > LONGER * row["gap"] and missed >= LEAST_MISSED and lived >= quiet_for / 2 and row["buckets"] >= 5 and ended > began \
-                and ended < len(rows):
-            last = table.row(f"SELECT max(time) AS last FROM log WHERE {column} = $value AND time <= $stop",
-                             {"value": row["value"], "stop": window["stop"]})["last"]
-            found.append({"column": column, "value": str(row["value"]), "last": last, "usual_per_minute": usual * 60 / width,
-                          "missed": round(missed)})
+    for row in silence.ended(got):
+        last = table.row(f"SELECT max(time) AS last FROM log WHERE {column} = $value AND time <= $stop",
+                         {"value": row["value"], "stop": window["stop"]})["last"]
+        found.append({"column": column, "value": str(row["value"]), "last": last, "usual_per_minute": row["usual"] * 60 / width,
+                      "missed": round(row["missed"])})
     return found
 
 
