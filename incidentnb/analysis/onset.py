@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,36 +11,49 @@ from incidentnb.findings import CANNOT_TELL, Finding
 from incidentnb.times import Interval, at, spell
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from incidentnb.analysis.scan import Rise, Scan
+    from incidentnb.analysis.sources import Mix, Sources
     from incidentnb.evidence.table import LogTable
 
 LEAST_BUCKETS, LEAST_REQUESTS = 5, 50
 MOST_STEPS = 2000  # of a series; more are taken together
-HELD = 0.95  # of the posterior, by the interval of the onset
 
 
 def onset(table: LogTable, bucket_s: int | None = None) -> Finding:
     """When impact began, from the requests of a log table.
 
+    Method: the likelihood scan over buckets of time (``scan.find``; Kulldorff 1997), against what is usual at that time of day or week
+    where enough other days bear a rhythm out (``exposure.usual``). A rise is put to the services and files by indirect standardisation
+    (``sources.mix``; Keiding 1987): one of their mix alone is no spike; and a spike's end is told only where the failing sources logged on.
+    The onset is then refined on single requests (Smith 1975). Complexity: one pass over the log, one more where a rise was found, then
+    the square of the number of buckets.
+
     Returns:
         Verdict ``spike``, ``no spike`` or ``cannot tell``. Numbers: ``onset`` (``Interval``, refined on single requests) or ``None``,
         ``end`` (``Interval``; ``None`` for still going on), ``rate`` {baseline, during}, ``spikes`` [{onset, end, rate, excess}] in
         order of time, ``bucket_s``, ``requests``, ``failed``, ``window_start``, ``window_end``, ``p_value``. Frame as of
-        ``rates.buckets`` with the column ``during``.
+        ``rates.buckets`` with the column ``during``. Where it applies also: ``days`` (other days, or weeks, that what is usual rests on),
+        ``mix`` {column, explained} (share of the failures above the usual that a changed mix explains).
     """
+    from incidentnb.analysis import onset_moments, sources
+
     frame, facts = buckets(table, bucket_s)
     if facts["start"] is None:
         return _cannot(frame, "no record reports an outcome (an HTTP status or a level) at a known time", evidence=table.digest)
 
-    def refine(rise: Rise, p0: float, width: int) -> Interval:
-        return _refined(table, frame, rise, p0, width)
+    def refine(rise: Rise, level: np.ndarray, width: int) -> Interval:
+        return onset_moments.refined(table, frame, rise, level, width)
+
+    def split() -> list[Sources]:
+        return sources.read(table, facts["start"], facts["stop"], frame["time"].iloc[0].to_pydatetime(), len(frame), facts["bucket_s"])
 
     notes = [outcome_note(table)]
     if facts["outside"]:
         notes.append(f"{facts['outside']:,} records lie far outside of the window by their clock and are left out.")
-    return _judge(frame, facts["bucket_s"], facts["start"], facts["stop"], refine, unit(table), facts["query"], table.digest, notes)
+    return _judge(frame, facts["bucket_s"], facts["start"], facts["stop"], (refine, split), unit(table), facts["query"], table.digest, notes)
 
 
 def onset_of_series(frame: pd.DataFrame) -> Finding:
@@ -79,9 +93,11 @@ def onset_of_series(frame: pd.DataFrame) -> Finding:
     return _judge(series, width, first, series["time"].iloc[-1].to_pydatetime() + timedelta(seconds=width), None, "requests", "", "", [])
 
 
-def _judge(frame: pd.DataFrame, width: int, start: datetime, stop: datetime, refine: Any, unit_name: str, query: str, digest: str,
+def _judge(frame: pd.DataFrame, width: int, start: datetime, stop: datetime, of_table: Any, unit_name: str, query: str, digest: str,
            notes: list[str]) -> Finding:
-    from incidentnb.analysis import scan
+    import numpy as np
+
+    from incidentnb.analysis import exposure, onset_moments, scan
 
     use = frame["complete"].to_numpy(bool)
     total, failing = frame["total"].to_numpy(float) * use, frame["failing"].to_numpy(float) * use
@@ -95,45 +111,95 @@ def _judge(frame: pd.DataFrame, width: int, start: datetime, stop: datetime, ref
         why = (f"{requests:,} {unit_name} in {seen} complete buckets of {spell(timedelta(seconds=width))} are too few: "
                f"at least {LEAST_REQUESTS} in {LEAST_BUCKETS} are needed")
         return _cannot(frame, why, numbers, query, digest, notes)
-    found = scan.find(failing, total)
+    season = exposure.usual(frame["time"].astype("datetime64[s, UTC]").astype("int64").to_numpy(), failing, total, width)
+    weight = total * (1.0 if season is None else season.factor)
+    if season is not None:
+        notes.append(season.note)
+        numbers["days"] = season.periods
+    found = scan.find(failing, weight)
+    compared: list[tuple[Sources, Mix]] = []
+    if found.rises and of_table:
+        found, weight, compared = _by_source(of_table[1](), found, failing, total, weight, use, numbers, notes)
     numbers["p_value"] = found.p_value
+    found = replace(found, smallest=min(1.0, found.smallest * (weight.sum() / total.sum())),  # of requests, where it was of exposure
+                    rises=tuple(replace(r, total=float(total[r.start:r.end].sum())) for r in found.rises))
     if not found.rises:
         return _quiet(frame, found, numbers, unit_name, query, digest, notes)
+    level = found.p0 * np.where(total > 0, weight / np.where(total > 0, total, 1.0), 1.0)
     spikes = []
     for rise in found.rises:
-        began = refine(rise, found.p0, width) if refine else _plain(frame, rise, width)
-        spikes.append({"onset": began, "end": _end(frame, rise, width, found.rises, began), "rate": rise.failing / rise.total,
+        began = of_table[0](rise, level, width) if of_table else onset_moments.plain(frame, rise, width)
+        spikes.append({"onset": began, "end": onset_moments.end(frame, rise, width, found.rises, began), "rate": rise.failing / rise.total,
                        "excess": round(rise.excess)})
         frame.loc[rise.start:rise.end - 1, "during"] = True
-    last_seen = int((total > 0).nonzero()[0][-1])
-    if spikes[-1]["end"] is None:
+    unproved = _unproved(compared, found.rises[-1], len(frame)) if spikes[-1]["end"] is not None else ""
+    if unproved:
+        spikes[-1]["end"] = None
+        notes.append(unproved)
+    elif spikes[-1]["end"] is None:
         frame.loc[found.rises[-1].start:, "during"] = True
-    first, largest = spikes[0], max(spikes, key=lambda s: s["excess"])
-    numbers |= {"onset": first["onset"], "end": spikes[-1]["end"], "spikes": spikes}
+    largest = max(spikes, key=lambda s: s["excess"])
+    numbers |= {"onset": spikes[0]["onset"], "end": spikes[-1]["end"], "spikes": spikes}
     inside = frame["during"].to_numpy(bool) & use
     before = ~frame["during"].to_numpy(bool) & use
     before[found.rises[0].start:] &= before[found.rises[0].start:] if total[:found.rises[0].start].sum() < 100 else False
-    numbers["rate"] = {"baseline": _ratio(failing[before].sum(), total[before].sum(), found.p0),
+    usual = float(weight[inside].sum() / max(1.0, total[inside].sum()))  # then, over the quiet rate
+    numbers["rate"] = {"baseline": usual * _ratio(failing[before].sum(), weight[before].sum(), found.p0),
                        "during": _ratio(failing[inside].sum(), total[inside].sum(), None)}
-    return _spike(frame, found, numbers, first, largest, unit_name, query, digest, notes, last_seen)
+    return _spike(frame, found, numbers, largest, unit_name, query, digest, notes, bool(unproved))
 
 
-def _ratio(part: float, whole: float, otherwise: float | None) -> float | None:
+def _by_source(split: list[Sources], found: Scan, failing: np.ndarray, total: np.ndarray, weight: np.ndarray, use: np.ndarray,
+               numbers: dict[str, Any], notes: list[str]) -> tuple[Scan, np.ndarray, list[tuple[Sources, Mix]]]:
+    """The scan again where a changed mix of the sources matters, with its exposure, and the sources compared; notes what there is to note."""
+    import numpy as np
+
+    from incidentnb.analysis import scan, sources
+
+    def inside() -> np.ndarray:
+        return np.any([(np.arange(len(total)) >= r.start) & (np.arange(len(total)) < r.end) for r in found.rises], axis=0)
+
+    factor = weight / np.where(total > 0, total, 1.0)
+    compared = sources.compare(split, factor, use, inside())
+    if compared and compared[0][1].explained >= sources.MATTERS:
+        split_by, mix = compared[0]
+        numbers["mix"] = {"column": split_by.column, "explained": min(1.0, mix.explained)}
+        notes.append(mix.note)
+        weight = mix.exposure * use
+        found = scan.find(failing, weight)
+        compared = sources.compare(split, factor, use, inside()) if found.rises else []
+    if found.rises:
+        notes += [note for one, mix in compared if (note := sources.new_note(one, mix))][:1]
+    notes += next((told for one in split if (told := sources.ended_notes(one))), [])
+    return found, weight, compared
+
+
+def _unproved(compared: list[tuple[Sources, Mix]], rise: Rise, places: int) -> str:
+    import numpy as np
+
+    from incidentnb.analysis import sources
+
+    inside = (np.arange(places) >= rise.start) & (np.arange(places) < rise.end)
+    return next((told for one, mix in compared if (told := sources.unproved_end(one, mix, inside, rise.end))), "")
+
+
+def _ratio(part: float, whole: float, otherwise: Any) -> Any:
     return float(part / whole) if whole > 0 else otherwise
 
 
-def _spike(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], first: dict, largest: dict, unit_name: str, query: str, digest: str,
-           notes: list[str], last_seen: int) -> Finding:
+def _spike(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], largest: dict, unit_name: str, query: str, digest: str,
+           notes: list[str], unproved: bool) -> Finding:
     began, end, rate = numbers["onset"], numbers["end"], numbers["rate"]
-    until = "still going on" if end is None else f"until {at(end.at, began.at)}"
+    until = "and whether it ended is not known" if unproved else "still going on" if end is None else f"until {at(end.at, began.at)}"
     earliest, latest = at(began.earliest, began.at), at(began.latest, began.at)
     between = f" (between {earliest} and {latest})" if earliest != latest else ""
     sentence = f"The error rate rose from {percent(rate['baseline'])} to {percent(rate['during'])} at {at(began.at)}{between}, {until}."
     if len(numbers["spikes"]) > 1:
         sentence += f" There are {len(numbers['spikes'])} spikes; the largest began at {at(largest['onset'].at, began.at)}."
-    excess, failing, total = (sum(getattr(r, name) for r in found.rises) for name in ("excess", "failing", "total"))
+    excess, failing, total, expected = (sum(getattr(r, name) for r in found.rises) for name in ("excess", "failing", "total", "expected"))
     why = (f"{failing:,.0f} of {total:,.0f} {unit_name} failed in it, {excess:,.0f} more than "
-           f"the quiet rate of {percent(found.p0)} lets one expect; {percent(found.p_value)} of quiet series look like this")
+           f"the {'usual' if {'days', 'mix'} & numbers.keys() else 'quiet'} rate of {percent(expected / total)} lets one expect; "
+           f"{percent(found.p_value)} of quiet series look like this")
     return Finding("onset", "spike", sentence, why, numbers, frame, query, digest, tuple(notes))
 
 
@@ -148,7 +214,12 @@ def _quiet(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], unit_name:
         return _cannot(frame, why, numbers, query, digest, notes)
     sentence = (f"No spike is visible at this traffic: {numbers['failed']:,} of {numbers['requests']:,} {unit_name} failed ({percent(overall)}); "
                 f"{seen}.")
-    if found.strongest is None or found.strongest.excess < 10:
+    if "mix" in numbers:
+        sentence = (f"No {numbers['mix']['column']} failed more than it does at all times, though the error rate of all of them rose with their mix: "
+                    f"{numbers['failed']:,} of {numbers['requests']:,} {unit_name} failed ({percent(overall)}); {seen}.")
+        why = (f"{percent(numbers['mix']['explained'])} of the failures above the usual are those that the {numbers['mix']['column']}s which are "
+               "logged more then have at all times")
+    elif found.strongest is None or found.strongest.excess < 10:
         why = "no stretch has 10 failures more than the quiet rest lets one expect"
     elif found.p_value >= 0.05:
         why = f"{percent(found.p_value)} of quiet series with this spread look at least as raised"
@@ -163,67 +234,3 @@ def _cannot(frame: pd.DataFrame, why: str, numbers: dict[str, Any] | None = None
              "failed": 0, "window_start": None, "window_end": None}
     return Finding("onset", CANNOT_TELL, f"Whether the error rate rose cannot be told: {why}.", why, numbers or empty, frame, query, evidence,
                    tuple(notes or ()))
-
-
-def _at(frame: pd.DataFrame, index: int, width: int) -> datetime:
-    return frame["time"].iloc[0].to_pydatetime() + timedelta(seconds=width * index)
-
-
-def _plain(frame: pd.DataFrame, rise: Rise, width: int) -> Interval:
-    """The onset to the bucket: it began somewhere in the first raised bucket."""
-    at = _at(frame, rise.start, width)
-    return Interval(at, _at(frame, min(rise.start_low, rise.start), width), max(at, _at(frame, rise.start_high, width) + timedelta(seconds=width)))
-
-
-def _end(frame: pd.DataFrame, rise: Rise, width: int, rises: tuple[Rise, ...], began: Interval) -> Interval | None:
-    """When the rise was over; ``None`` where it may go on: nothing but raised or unknown buckets follow."""
-    total = (frame["total"] * frame["complete"]).to_numpy()
-    after = [r.start for r in rises if r.start >= rise.end]
-    limit = min(after, default=len(total))
-    quiet_after = int((total[rise.end:limit] > 0).sum())
-    if not after and (quiet_after == 0 or total[rise.end_high:].sum() == 0):
-        return None
-    at, low, high = (_at(frame, i, width) for i in (rise.end, rise.end_low, min(rise.end_high, limit)))
-    at = max(at, began.at)
-    return Interval(at, min(max(low, began.at), at), max(high, at))
-
-
-def _refined(table: LogTable, frame: pd.DataFrame, rise: Rise, p0: float, width: int) -> Interval:
-    """The onset on single requests: which failure around the first raised bucket is the first of the spike.
-
-    Bayesian change point (Smith 1975) over all splits, the rate after it from a grid; the interval is the smallest set of failures with 95 %
-    of the posterior. Complexity: linear in the requests around the onset.
-    """
-    import numpy as np
-
-    p1 = rise.failing / rise.total
-    low = max(0, min(rise.start_low, rise.start) - 2)
-    high = min(len(frame), max(rise.start_high, rise.start) + 3)
-    bounds = {"a": _at(frame, low, width), "b": _at(frame, min(high, max(rise.end, rise.start + 2)), width)}
-    count = table.row("SELECT count(*) AS n FROM outcomes WHERE time >= $a AND time < $b", bounds)["n"]
-    stamp = "time" if count <= 100_000 else "date_trunc('second', time)"
-    got = table.frame(f"SELECT {stamp} AS moment, sum(total) AS total, sum(failing) AS failing FROM outcomes "
-                      "WHERE time >= $a AND time < $b GROUP BY moment ORDER BY moment", bounds)
-    p0 = min(max(p0, 1e-6), 0.999)
-    p1 = min(max(p1, p0 * 1.5), 0.9999)
-    if not len(got) or not (got["failing"] > 0).any():
-        return _plain(frame, rise, width)
-    failing, total = got["failing"].to_numpy(float), got["total"].to_numpy(float)
-    moments = [t.to_pydatetime() for t in got["moment"]]
-    # what the rate is right after the onset nobody knows (it may ramp up): all of a grid of rates, alike likely before
-    weights = np.zeros(len(moments))
-    for raised in np.geomspace(max(p0 * 1.5, p1 * 0.15), min(0.9999, max(p1 * 1.6, p0 * 2)), 9):
-        gain = failing * np.log(raised / p0) + (total - failing) * np.log((1 - raised) / (1 - p0))
-        after = np.cumsum(gain[::-1])[::-1]  # the gain when everything from here on belongs to the spike
-        weights = np.logaddexp(weights, after) if weights.any() else after
-    at = int(np.argmax(weights))
-    chance = np.exp(weights - weights[at])
-    # the first failure of the spike: whatever lies since the failure before it speaks for the same one
-    fails = np.flatnonzero(failing > 0)
-    mass = np.add.reduceat(chance[:fails[-1] + 1], np.concatenate([[0], fails[:-1] + 1]))
-    order = np.argsort(-mass, kind="stable")
-    held = order[:int(np.searchsorted(np.cumsum(mass[order]) / mass.sum(), HELD)) + 1]
-    best = fails[int(np.argmax(mass))]
-    step = timedelta(seconds=1) if all(not m.microsecond for m in moments) else timedelta(0)  # a stamp in whole seconds stands for all of it
-    first, last = fails[held.min()], fails[held.max()]
-    return Interval(moments[best], min(moments[first], moments[best]), max(moments[last], moments[best]) + step)

@@ -101,7 +101,7 @@ def edges(failing: np.ndarray, total: np.ndarray, seed: int = 7) -> float:
 def _drawn(draw: np.random.Generator, n: np.ndarray, rate: float, noise: np.ndarray, size: int,
            lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Quiet series with some noise, a row each: their strength, the variance that they show outside of it, their rate there."""
-    quiet = draw.binomial(n.astype(np.int64), np.minimum(0.99, rate * noise)).astype(float)
+    quiet = draw.binomial(np.rint(n).astype(np.int64), np.minimum(0.99, rate * noise)).astype(float)
     strength, apart = _strongest(quiet, n, size, lengths)
     own, _, own_rate = _variation(quiet, n, apart)
     return strength, own, own_rate

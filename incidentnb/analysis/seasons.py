@@ -136,3 +136,44 @@ def _pooled(row: np.ndarray, slot: np.ndarray, shape: tuple[int, int], values: n
     heavy = np.bincount(at, np.asarray(weights, float), shape[0] * shape[1]).reshape(shape)
     total, heavy = (sum(np.roll(grid, -o, axis=1) for o in range(-reach, reach + 1)) for grid in (total, heavy))
     return np.where(heavy > 0, total / np.where(heavy > 0, heavy, 1), np.nan)[None]
+
+
+def others(time_s: np.ndarray, failing: np.ndarray, total: np.ndarray, bucket_s: int, period_s: int, least: int = LEAST_PERIODS,
+           ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+    """What the *other* periods hold at the time of each point: counts, where a median of rates says too little (0 of 30 is no rate of 0).
+
+    Method: the centre is the median rate of the other periods; each counts with at most two standard deviations (Poisson) more failures than
+    that (Huber 1964), so that the counts of sparse slots are kept and an incident of one period moves next to nothing. Periods are
+    counted from the first point. Complexity O(periods · points).
+
+    Returns:
+        Failing and total requests of the other periods, how many periods these are, and the number of the point's own period; failing
+        and total are 0 where fewer than ``least`` were seen. ``None`` where no point can have ``least`` of them.
+    """
+    slots = max(1, round(period_s / max(1, bucket_s)))
+    if slots < 2 or not len(time_s):
+        return None
+    since = np.asarray(time_s, float) - float(time_s[0])
+    row = np.floor(since / period_s).astype(np.int64)
+    rows = int(row.max()) + 1
+    if rows < least + 1 or rows * slots > _MOST_CELLS:
+        return None
+    slot = np.minimum((since % period_s / period_s * slots).astype(np.int64), slots - 1)
+    f, n = (np.bincount(row * slots + slot, np.asarray(part, float), rows * slots).reshape(rows, slots) for part in (failing, total))
+    rate = np.where(n > 0, f / np.where(n > 0, n, 1), np.nan)
+    held, seen = np.zeros((rows, slots)), np.zeros((rows, slots))
+    number = (n > 0).sum(axis=0) - (n > 0)
+    for r in range(rows):
+        rest = np.arange(rows) != r
+        usual = n[rest] * np.nan_to_num(quantiles(rate[rest], (0.5,))[0])
+        held[r] = np.minimum(f[rest], most(usual)).sum(axis=0)
+        seen[r] = n[rest].sum(axis=0)
+    known = number >= least
+    if not known.any():
+        return None
+    return (held * known)[row, slot], (seen * known)[row, slot], number[row, slot], row
+
+
+def most(usual: np.ndarray) -> np.ndarray:
+    """How many failures are not yet a surprise where so many are usual: two standard deviations of a Poisson count more."""
+    return usual + 2 * np.sqrt(usual + 1) + 1
