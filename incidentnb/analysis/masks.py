@@ -49,7 +49,12 @@ def mask(text: str) -> str:
 def masked_sql(column: str) -> str:
     """The same in the engine's SQL, on the first line of a column's text."""
     expression = VARIABLE.replace("'", "''")
-    return f"regexp_replace(left(split_part({column}, chr(10), 1), {LONGEST}), '{expression}', '{WILD}', 'g')"
+    return f"regexp_replace(left({first_line_sql(column)}, {LONGEST}), '{expression}', '{WILD}', 'g')"
+
+
+def first_line_sql(column: str) -> str:
+    """The first line of a column's text in the engine's SQL; most texts have one alone and need not be taken apart."""
+    return f"CASE WHEN contains({column}, chr(10)) THEN split_part({column}, chr(10), 1) ELSE {column} END"
 
 
 def second(masked: str) -> str:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from incidentnb.analysis.masks import masked_sql
+from incidentnb.analysis.masks import first_line_sql, masked_sql
 from incidentnb.analysis.newness import Counted, Exposure, change, judge
 from incidentnb.analysis.scope import instant, spans
 from incidentnb.findings import CANNOT_TELL, Finding
@@ -143,34 +143,46 @@ class _Reading:
 def _reading(table: LogTable, span: dict[str, Any] | None) -> _Reading | None:
     """What there is, counted in one pass; ``None`` where there is nothing to read.
 
-    Where levels decide the outcome, what did not fail stands for the requests: a flood of errors is no traffic.
+    Where levels decide the outcome, what did not fail stands for the requests: a flood of errors is no traffic. The counts are of CASE,
+    which the engine takes in half the time of as many aggregates that each have a FILTER.
     """
-    before, during = (span["in_before"], span["in_during"]) if span else ("false", "true")
+    window, since = _window(span), span["in_during"] if span else "true"
     total = "total" if {"total", "failing"} <= table.columns.keys() else "1"
     traffic = "failed IS NOT NULL" + (" AND NOT failed" if table.outcome == "level" else "")
-    window = f"({before} OR ({during}))" if span else "true"
-    asked = "method IS NOT NULL OR route IS NOT NULL"
-    got = table.row(f"""SELECT count(message) AS messages, count(message) FILTER ({_IS_LOUD}) AS loud, count(*) FILTER ({asked}) AS requests,
-        min(time) FILTER ({before}) AS first, max(time) FILTER ({during}) AS last, sum({total}) FILTER ({traffic} AND {before}) AS b,
-        sum({total}) FILTER ({traffic} AND {during}) AS d FROM log WHERE {window}""")
-    if not got["messages"] and not got["requests"]:
+    got = table.row(f"""SELECT count(message) AS rows, count(CASE WHEN message IS NOT NULL AND {_IS_LOUD} THEN 1 END) AS loud, min(time) AS first, max(time) AS last,
+        sum(CASE WHEN {traffic} THEN {total} ELSE 0 END) AS requests, sum(CASE WHEN {traffic} AND {since} THEN {total} ELSE 0 END) AS d
+        FROM log WHERE {window}""")
+    messages, said = bool(got["rows"]), "message IS NOT NULL"
+    if not messages:
+        said = "(method IS NOT NULL OR route IS NOT NULL)"
+        got |= {"rows": table.row(f"SELECT count(*) AS n FROM log WHERE {window} AND {said}")["n"], "loud": 0}
+    if not got["rows"]:
         return None
-    rows, loud = (got["messages"], got["loud"]) if got["messages"] else (got["requests"], 0)
+    rows, loud = got["rows"], got["loud"]
     every = [max(1, math.ceil(n / most)) if rows > ALL_UP_TO else 1 for n, most in ((loud, MOST_LOUD), (rows - loud, MOST_QUIET))]
-    if not got["messages"]:
+    if not messages:
         every[0] = every[1]
-    where = f"{window} AND {'message IS NOT NULL' if got['messages'] else f'({asked})'}"
+    where = f"{window} AND {said}"
     if max(every) > 1:  # by a hash of the line, so that the same records are read each time
         low, high = ((2**64 - 1) // n for n in every)
         where += f" AND hash(line) <= CASE WHEN {_IS_LOUD} THEN {low}::UBIGINT ELSE {high}::UBIGINT END"
-    return _Reading(where, bool(got["messages"]), rows, *every, exposure=_exposure(got, span) if span else None)
+    return _Reading(where, messages, rows, *every, exposure=_exposure(got, span) if span else None)
+
+
+def _window(span: dict[str, Any] | None) -> str:
+    """Before or since as one condition: the plain one where nothing lies between the two and there is no end, as that is quick to tell."""
+    if span is None:
+        return "true"
+    return "time IS NOT NULL" if span["stop"] is None and span["until"] == span["start"] else f"({span['in_before']} OR ({span['in_during']}))"
 
 
 def _exposure(got: dict[str, Any], span: dict[str, Any]) -> Exposure:
-    stop = min((t for t in (span["stop"], got["last"]) if t is not None), default=span["start"])
-    before = max(0.0, (span["until"] - got["first"]).total_seconds()) if got["first"] else 0.0
-    during = max(1e-3, (stop - span["start"]).total_seconds()) if got["last"] else 0.0
-    return Exposure(before, during, float(got["b"] or 0), float(got["d"] or 0), max(1.0, during / 30, before / MOST_SLOTS))
+    known = got["first"] is not None
+    stop = min(span["stop"], got["last"]) if known and span["stop"] else got["last"] if known else span["start"]
+    before = max(0.0, (span["until"] - got["first"]).total_seconds()) if known else 0.0
+    during = max(1e-3, (stop - span["start"]).total_seconds()) if known and got["last"] >= span["start"] else 0.0
+    since = float(got["d"] or 0)
+    return Exposure(before, during, float(got["requests"] or 0) - since, since, max(1.0, during / 30, before / MOST_SLOTS))
 
 
 def _span(table: LogTable, onset: Finding | None) -> dict[str, Any] | None:
@@ -180,22 +192,22 @@ def _span(table: LogTable, onset: Finding | None) -> dict[str, Any] | None:
 
 
 def _query(table: LogTable, read: _Reading, span: dict[str, Any] | None) -> str:
-    """One row per masked line and trace: counts, the slots it came in and how often, first and last times, one example."""
+    """One row per masked line and trace: counts, the slots it came in and how often (once for each level), first and last times, one example."""
     since, at, until = (span["in_during"], instant(span["start"]), instant(span["until"])) if span else ("true", _NEVER, _NEVER)
     slot = f"CAST(floor((epoch_us(time) - epoch_us({at})) / {read.exposure.width * 1e6}) AS INTEGER)" if read.exposure else "0"
-    said = "split_part(message, chr(10), 1)" if read.messages else _REQUEST
+    said = first_line_sql("message") if read.messages else _REQUEST
     return f"""SELECT masked, request, kept, sum(n) AS n, list(slot) AS slots, list(n) AS counts, min(first) AS first, max(last) AS last,
   coalesce(sum(worth) FILTER (NOT since), 0) AS before, coalesce(sum(worth) FILTER (since), 0) AS during,
   epoch_us(max(last)) / 1e6 - epoch_us({at}) / 1e6 AS last_s,
   epoch_us(max(last) FILTER (NOT since)) / 1e6 - epoch_us({until}) / 1e6 AS last_before_s, arg_max(level, n) AS level,
   arg_min(one, rank) AS one, min(rank) AS rank
-FROM (SELECT masked, request, kept, slot, since, count(*) AS n, sum(worth) AS worth, min(time) AS first, max(time) AS last, mode(level) AS level,
+FROM (SELECT masked, request, kept, slot, since, count(*) AS n, sum(worth) AS worth, min(time) AS first, max(time) AS last, level,
     arg_min(one, rank) AS one, min(rank) AS rank
   FROM (SELECT {_keys(table, read.messages)}, {slot} AS slot, {since} AS since, {read.worth} AS worth, time, level,
       struct_pack(source, line, said := left({said}, 1000)) AS one,
       coalesce(time, {_NEVER}) + to_microseconds(coalesce(line, 0) % 1000) + CASE WHEN {since} THEN INTERVAL 0 DAY ELSE INTERVAL 36500 DAY END AS rank
     FROM log WHERE {read.where})
-  GROUP BY masked, request, kept, slot, since)
+  GROUP BY masked, request, kept, slot, since, level)
 GROUP BY masked, request, kept ORDER BY n DESC, masked, kept LIMIT {MOST_MASKED}"""
 
 
