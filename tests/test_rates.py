@@ -49,6 +49,33 @@ def test_one_wrong_clock_does_not_stretch_the_window():
     assert any("2 records" in note for note in found.notes)
 
 
+@pytest.mark.parametrize(("hours", "asked"), [(1, None), (1, 7), (9, None), (9, 60), (9, 90), (9, 1800), (300, None)])
+@pytest.mark.parametrize("told", [None, 1, 9, 3000])
+def test_buckets_are_counted_right_by_whatever_slots(hours, asked, told):
+    """What reading told of the times, rightly or wrongly, saves a pass and changes no bucket: each holds what a plain count finds in it."""
+    draw = np.random.default_rng(hours)
+    data = log(np.sort(draw.uniform(0, hours * 3600, 5000)), draw.random(5000) < 0.2)
+    table = table_of(data)
+    table.inputs = [{"first": "2026-11-23T13:00:00Z", "last": (START + timedelta(hours=told)).isoformat(), "rows": 5000}] if told else []
+    frame, facts = rates.buckets(table, asked)
+    width = facts["bucket_s"]
+    assert width == (asked or width)
+    slots = data["time"].dt.as_unit("s").astype("int64") // width
+    plain = (data["http_status"] >= 500).groupby(slots).agg(["size", "sum"]).reindex(range(slots.min(), slots.max() + 1), fill_value=0)
+    assert frame["total"].tolist() == plain["size"].tolist()
+    assert frame["failing"].tolist() == plain["sum"].tolist()
+    assert (facts["start"], facts["stop"], facts["outside"]) == (data["time"].min(), data["time"].max(), 0)
+
+
+def test_rates_and_onset_count_once(monkeypatch):
+    """A second analysis of the same table has the buckets without a question to the engine, and what a caller does to its frame stays its own."""
+    table = table_of(log(np.linspace(0, 36_000, 4000)))
+    frame, _ = rates.buckets(table)
+    frame["total"] = 0
+    monkeypatch.setattr(table, "_connection", None)
+    assert rates.buckets(table)[0]["total"].sum() == 4000
+
+
 def test_incomplete_edges_are_marked():
     """The first and last bucket are complete only when the data reach their edges."""
     frame, _ = rates.buckets(table_of(log(np.arange(20, 3610, 0.5))), 60)

@@ -57,3 +57,18 @@ def test_a_folder_without_evidence_is_one_line(tmp_path):
     (tmp_path / "manifest.json").write_text('{"schema": "other"}')
     with pytest.raises(InputError, match="no manifest"):
         open_table(tmp_path)
+
+
+def test_kept_answers_are_few_and_stay_what_they_were(monkeypatch):
+    """An answer that is kept is the same for the next one who asks, whatever the first one did to it; other values are another question."""
+    from incidentnb.evidence import table as room
+
+    monkeypatch.setattr(room, "KEPT_ROWS", 2)
+    table = table_of(pd.DataFrame({"time": pd.to_datetime(["2026-11-23T13:00Z"] * 3), "line": [1, 2, 3]}))
+    for most in (1, 2, 3):
+        frame = table.frame("SELECT line FROM log WHERE line <= $most ORDER BY line", {"most": most}, keep=True)
+        frame["line"] = 0
+    assert table.frame("SELECT line FROM log WHERE line <= $most ORDER BY line", {"most": 2}, keep=True)["line"].tolist() == [1, 2]
+    for value in range(20):
+        assert table.frame("SELECT $value AS n", {"value": value}, keep=True)["n"].tolist() == [value]
+    assert len(table._kept) <= room.KEPT

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 WIDTHS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
 MOST_BUCKETS, USUAL_BUCKETS, REQUESTS_A_BUCKET = 2000, 240, 30
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_QUERY = """SELECT epoch_us(time) // ({width} * 1000000::BIGINT) AS slot, sum(total) AS total, sum(failing) AS failing,
+_QUERY = """SELECT epoch_us(time) // ({width} * 1000000::BIGINT) AS slot, sum(total) AS total, sum(failing) AS failing, count(*) AS rows,
 min(time) AS first, max(time) AS last FROM outcomes WHERE time >= $start AND time <= $stop GROUP BY slot ORDER BY slot"""
+_ALL = {"start": datetime(1, 1, 1, tzinfo=UTC), "stop": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)}
+FIRST_SLOT = 60  # seconds of the slots that are counted first, at most: all greater widths are a whole number of them
 
 
 def width_for(seconds: float, requests: float, most: int = MOST_BUCKETS) -> int:
@@ -29,26 +30,44 @@ def width_for(seconds: float, requests: float, most: int = MOST_BUCKETS) -> int:
     return next((w for w in WIDTHS if w >= wanted), math.ceil(wanted / 604800) * 604800)
 
 
-def core(table: LogTable) -> dict[str, Any]:
-    """Where the bulk of the outcomes lies: start, stop, rows inside, rows and stamps outside.
+def core(slots: pd.DataFrame) -> dict[str, Any]:
+    """Where the bulk of the outcomes lies: start, stop, rows inside and outside, and which ``slots``; empty without slots.
 
     A few lines with a clock from another year must not stretch the window: what lies further outside of the central 98 % than half
-    of its width is left out, and counted.
+    of its width (at least ten minutes) is left out, and counted.
+
+    Args:
+        slots: ``rows``, ``first`` and ``last`` of each slot of time, in order; a slot is in as a whole or not at all.
     """
-    found = table.row("""SELECT count(*) AS rows, min(time) AS first, max(time) AS last, approx_quantile(epoch_us(time), [0.01, 0.5, 0.99]) AS q
-        FROM outcomes WHERE time IS NOT NULL""")
-    if not found.get("rows"):
+    if not len(slots):
         return {}
-    first, last = found["first"], found["last"]
-    low, _, high = (_EPOCH + timedelta(microseconds=int(v)) for v in found["q"])
+    rows, first, last = slots["rows"].sum(), slots["first"].iloc[0], slots["last"].iloc[-1]
+    low, high = _quantile(slots, 0.01), _quantile(slots, 0.99)
     margin = max((high - low) * 0.5, timedelta(minutes=10))
-    start, stop = max(first, low - margin), min(last, high + margin)
-    outside = 0
-    if start > first or stop < last:
-        inside = table.row("SELECT count(*) AS n, min(time) AS first, max(time) AS last FROM outcomes WHERE time >= $a AND time <= $b",
-                           {"a": start, "b": stop})
-        outside, start, stop = found["rows"] - inside["n"], inside["first"], inside["last"]
-    return {"start": start, "stop": stop, "rows": found["rows"] - outside, "outside": outside, "first": first, "last": last}
+    inside = slots[(slots["last"] >= low - margin) & (slots["first"] <= high + margin)]
+    return {"start": inside["first"].iloc[0].to_pydatetime(), "stop": inside["last"].iloc[-1].to_pydatetime(), "rows": int(inside["rows"].sum()),
+            "outside": int(rows - inside["rows"].sum()), "first": first.to_pydatetime(), "last": last.to_pydatetime(), "slots": inside}
+
+
+def _quantile(slots: pd.DataFrame, q: float) -> pd.Timestamp:
+    """The instant before which the share ``q`` of the rows lies, as if those of a slot were spread evenly."""
+    upto = slots["rows"].cumsum().to_numpy(float)
+    wanted = q * upto[-1]
+    i = min(int(upto.searchsorted(wanted)), len(slots) - 1)
+    first, last, rows = slots["first"].iloc[i], slots["last"].iloc[i], float(slots["rows"].iloc[i])
+    return first + (last - first) * min(1.0, max(0.0, (wanted - upto[i] + rows) / rows))
+
+
+def _slot(table: LogTable) -> int:
+    """Seconds of the slots that are counted first: the width that the buckets will have where reading told the times, so that one pass is enough.
+
+    A guess and no more: where the buckets turn out to be no whole number of these slots, they are counted by themselves.
+    """
+    known = [datetime.fromisoformat(e[end]) for e in table.inputs for end in ("first", "last") if e.get(end)]
+    if not known:
+        return FIRST_SLOT
+    last = max(known) if table.as_of is None else min(max(known), table.as_of.astimezone(UTC))
+    return min(FIRST_SLOT, width_for((last - min(known)).total_seconds(), sum(e.get("rows") or 0 for e in table.inputs)))
 
 
 def buckets(table: LogTable, bucket_s: int | None = None) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -63,17 +82,20 @@ def buckets(table: LogTable, bucket_s: int | None = None) -> tuple[pd.DataFrame,
     import pandas as pd
 
     empty = pd.DataFrame({"time": pd.to_datetime([], utc=True), "total": [], "failing": [], "rate": [], "complete": []})
-    window = core(table)
+    slot = _slot(table)
+    window = core(table.frame(_QUERY.format(width=slot), _ALL, keep=True))
     if not window:
         return empty, {"bucket_s": bucket_s or 60, "start": None, "stop": None, "outside": 0, "query": ""}
     seconds = max(1.0, (window["stop"] - window["start"]).total_seconds())
-    width = max(bucket_s or width_for(seconds, window["rows"]), math.ceil(seconds / MOST_BUCKETS / 5))
-    query = _QUERY.format(width=int(width))
-    got = table.frame(query, {"start": window["start"], "stop": window["stop"]})
+    width = int(max(bucket_s or width_for(seconds, window["rows"]), math.ceil(seconds / MOST_BUCKETS / 5)))
+    query, got = _QUERY.format(width=width), window["slots"]
+    if width % slot:
+        got = table.frame(query, {"start": window["start"], "stop": window["stop"]}, keep=True)
+    else:
+        got = got.assign(slot=got["slot"] // (width // slot))
     slots = np.arange(int(got["slot"].iloc[0]), int(got["slot"].iloc[-1]) + 1)
     place = got["slot"].to_numpy(np.int64) - slots[0]
-    total, failing = np.zeros(len(slots)), np.zeros(len(slots))
-    total[place], failing[place] = got["total"].to_numpy(float), got["failing"].to_numpy(float)
+    total, failing = (np.bincount(place, got[name].to_numpy(float), len(slots)) for name in ("total", "failing"))
     with np.errstate(invalid="ignore"):
         rate = failing / np.where(total > 0, total, np.nan)
     frame = pd.DataFrame({"time": pd.to_datetime(slots * width, unit="s", utc=True), "total": total.astype(np.int64),
@@ -86,7 +108,7 @@ def buckets(table: LogTable, bucket_s: int | None = None) -> tuple[pd.DataFrame,
         frame.loc[0, "complete"] = False
     if len(frame) > 1 and early > slack:
         frame.loc[len(frame) - 1, "complete"] = False
-    return frame, {"bucket_s": int(width), "start": window["start"], "stop": window["stop"], "outside": window["outside"], "query": query}
+    return frame, {"bucket_s": width, "start": window["start"], "stop": window["stop"], "outside": window["outside"], "query": query}
 
 
 def rates(table: LogTable, bucket_s: int | None = None) -> Finding:

@@ -40,6 +40,7 @@ COLUMNS = {
     "source": "VARCHAR", "line": "BIGINT",
 }
 MANIFEST = "manifest.json"
+KEPT, KEPT_ROWS = 4, 100_000  # answers that a table keeps for the next one who asks, and how many rows one may have
 SCHEMA = "incidentnb/evidence/1"
 # A table whose records carry HTTP statuses takes its outcomes from them alone: the level of an application's chatter beside
 # an access log is no request. Fewer statuses than this share, and fewer than this many, are an accident of the text.
@@ -62,20 +63,29 @@ class LogTable:
                  digest: str = "", as_of: datetime | None = None, outcome: str | None = None):
         self._connection = connection
         self.folder, self.inputs, self.digest, self.as_of, self.outcome = folder, inputs or [], digest, as_of, outcome
+        self._kept: dict[tuple[str, str], pd.DataFrame] = {}
         described = connection.execute("SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'log'").fetchall()
         self.columns: dict[str, str] = dict(described)
 
-    def frame(self, sql: str, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    def frame(self, sql: str, params: Mapping[str, Any] | None = None, *, keep: bool = False) -> pd.DataFrame:
         """The answer to a query as a small pandas frame; instants come back aware UTC.
 
         Args:
             sql: one SELECT over ``log`` and ``outcomes``; values as ``$name``.
             params: the values; aware instants are taken as UTC.
+            keep: several analyses ask just this: keep the answer for the next one. The table never changes, so it stays true.
         """
+        asked = (sql, repr(sorted((params or {}).items())))
+        if asked in self._kept:
+            return self._kept[asked].copy()
         answer = self._connection.execute(sql, {k: _naive(v) for k, v in (params or {}).items()}).df()
         for name, kind in answer.dtypes.items():
             if kind.kind == "M" and getattr(kind, "tz", None) is None:
                 answer[name] = answer[name].dt.tz_localize(UTC)
+        if keep and len(answer) <= KEPT_ROWS:
+            if len(self._kept) >= KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[asked] = answer.copy()
         return answer
 
     def row(self, sql: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
