@@ -59,10 +59,10 @@ def test_the_runbook_is_answered_and_each_answer_kept_once(folder):
     assert case.onset.verdict == "spike" and abs(case.onset.numbers["onset"].at - ONSET) < timedelta(minutes=1)
     assert case.scope.numbers["subsets"][0]["where"] == {"version": "2"}
     assert case.suspects.numbers["changes"][0]["id"] == "d2"
-    names = [name for name in ("rates", "onset", "routes", "scope", "users", "patterns", "suspects", "recovery", "severity")
-             if isinstance(getattr(case, name), Finding)]
+    asked = ("rates", "onset", "volume", "latency", "routes", "scope", "users", "patterns", "services", "suspects", "recovery", "severity")
+    names = [name for name in asked if isinstance(getattr(case, name), Finding)]
     kept = [entry.body["name"] for entry in journal.read(folder) if entry.kind == "finding"]
-    assert sorted(kept) == sorted(names) and len(names) == 9
+    assert sorted(kept) == sorted(names) and len(names) == 12
     before = journal.read(folder)
     again = Case(folder)
     assert [getattr(again, name).id for name in names] == [getattr(case, name).id for name in names]

@@ -12,7 +12,7 @@ import pytest
 from publish_samples import CHANGES, END, ONSET, changes, minute, onset, series
 
 from incidentnb.findings import Finding
-from incidentnb.publish import answers, figures, style
+from incidentnb.publish import answers, figures, levels, style
 from incidentnb.publish.style import percent
 from incidentnb.times import Interval
 
@@ -43,6 +43,14 @@ def texts(axes):
     return found
 
 
+def levels_frame():
+    """Ninety minutes whose traffic falls and whose requests are slow for a while; the last minute is incomplete."""
+    gone = [63 <= n < 84 for n in range(92)]
+    return pd.DataFrame({"time": [minute(n) for n in range(92)], "total": [40 if off else 420 + 7 * (n % 5) for n, off in enumerate(gone)],
+                         "expected": 425.0, "p50": [140.0 if off else 67.0 for off in gone], "p95": [930.0 if off else 188.0 for off in gone],
+                         "complete": [n < 91 for n in range(92)], "during": gone})
+
+
 def all_figures():
     events = pd.DataFrame([{"at": minute(n), "what": f"event {n}", "kind": "note"} for n in (1, 2, 3, 50, 63, 90)])
     return {
@@ -50,6 +58,8 @@ def all_figures():
                                     milestones=MILESTONES),
         "calm": figures.rate_figure(series(40)),
         "scope": figures.scope_figure(SUBSETS), "routes": figures.routes_figure(ROUTES), "patterns": figures.patterns_figure(PATTERNS),
+        "volume": levels.volume_figure(levels_frame(), onset=ONSET, end=END, ended=[(minute(80), "service pay")]),
+        "latency": levels.latency_figure(levels_frame(), onset=ONSET, end=END, slow_ms=190.0),
         "timeline": figures.timeline_figure(events, onset=ONSET, end=END), "changes": figures.changes_figure(CHANGES, ONSET),
     }
 
@@ -61,7 +71,7 @@ def test_the_same_drawing_gives_the_same_bytes():
     assert all(b"Software" not in data and b"tEXt" not in data for data in first.values())
 
 
-@pytest.mark.parametrize("name", ["rate", "calm", "scope", "routes", "patterns", "timeline", "changes"])
+@pytest.mark.parametrize("name", ["rate", "calm", "volume", "latency", "scope", "routes", "patterns", "timeline", "changes"])
 def test_no_two_texts_touch(name):
     """In every figure no text lies on another, and none leaves the figure."""
     axes = all_figures()[name]
@@ -159,7 +169,8 @@ def test_hostile_text_is_drawn(shared):
     rows = [{"at": minute(n), "kind": "deploy", "id": value, "summary": value, "what": value} for n, value in enumerate(cases)]
     drawn = [figures.rate_figure(series(), changes=pd.DataFrame(rows)), figures.timeline_figure(pd.DataFrame(rows)),
              figures.routes_figure([{"method": v, "route": v, "rate_before": 0.1, "rate_during": 0.2} for v in cases[:8]]),
-             figures.patterns_figure([{"pattern": v, "count_before": 1, "count_during": 2, "new": True} for v in cases[:8]])]
+             figures.patterns_figure([{"pattern": v, "count_before": 1, "count_during": 2, "new": True} for v in cases[:8]]),
+             levels.volume_figure(levels_frame(), ended=[(minute(n), f"service {v}") for n, v in enumerate(cases)])]
     assert all(style.png(axes) for axes in drawn)
 
 

@@ -17,7 +17,8 @@ from incidentnb import notebook, places
 from incidentnb.record import journal
 
 STOCK = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in places.notebooks().glob("*.ipynb")}
-QUESTIONS = ["reading", "onset", "routes", "scope", "users", "patterns", "suspects", "hypotheses", "mitigation", "severity", "recovery", "timeline"]
+QUESTIONS = ["reading", "onset", "volume", "latency", "routes", "scope", "users", "patterns", "services", "suspects", "hypotheses", "mitigation",
+             "severity", "recovery", "timeline"]
 
 
 def cells(name: str, kind: str = "code") -> list[dict]:

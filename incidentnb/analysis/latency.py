@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FINE = 16  # bins of the histogram to a factor of e: a quantile is right to 6 %
 QUIET_SHARE, SLOW_SHARE = 0.6, 0.05
-LEAST_BUCKETS, LEAST_REQUESTS, MOST_ROUTES = 5, 200, 5
+LEAST_BUCKETS, LEAST_REQUESTS, MOST_ROUTES, TELLING = 5, 200, 5, 0.05  # a route is told that holds so much of what is slow above the usual
 _TIMED = "duration_ms IS NOT NULL AND duration_ms >= 0"
 _QUERY = f"""SELECT CAST(epoch_us(time) // ({{width}} * 1000000::BIGINT) AS INTEGER) AS slot,
 CAST(floor({FINE} * ln(greatest(duration_ms, 0.001))) AS INTEGER) AS bin,
@@ -164,7 +164,7 @@ def _routes(table: LogTable, frame: pd.DataFrame, rise: Rise, width: int, slow_m
     got = got[got["n"] > 0]
     got = got.assign(above=got["slow"] - got["n"] * (got["slow_before"] + 1) / (got["m"] + 20)).sort_values("above", ascending=False)
     return [{"route": r.route, "total": int(r.n), "slow": int(r.slow), "p95_before": _plain(r.p95_before), "p95": _plain(r.p95)}
-            for r in got[got["above"] > 0].head(MOST_ROUTES).itertuples()]
+            for r in got[got["above"] > max(0.0, TELLING * got["above"].clip(lower=0).sum())].head(MOST_ROUTES).itertuples()]
 
 
 def _plain(value: Any) -> float | None:

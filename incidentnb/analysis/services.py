@@ -190,6 +190,12 @@ def _finding(ranked: list[Weighed], span: dict[str, Any], calls: dict[str, set[s
                for i, w in enumerate(ranked) if w.p < 1][:SHOWN]
     frame = pd.DataFrame([{k: e[k] for k in _SHOWN} for e in entries], columns=_SHOWN)
     numbers = {"services": entries, "looked_at": looked, "since": span["start"], "calls": {k: sorted(v) for k, v in sorted(calls.items())}}
+    if looked == 1:
+        name = ranked[0].service
+        why = f"all is of one service, {name}: there is no other to compare it with"
+        did = f" It changed: {entries[0]['reasons'][0]}." if entries and entries[0]["stands_out"] else ""
+        return Finding("services", CANNOT_TELL, f"Which service is at fault cannot be told: {why}.{did}", why, numbers, frame, evidence=digest,
+                       notes=tuple(notes))
     out = [e for e in entries if e["stands_out"]]
     if not out:
         near = f"; the nearest is {entries[0]['service']} ({entries[0]['reasons'][0]})" if entries else ""

@@ -85,7 +85,7 @@ class Answers:
 
         files, repos = list(self.sources.get("changes") or ()), list(self.sources.get("repos") or ())
         span = self.log.span
-        onset = _interval(self._try("onset"), "onset")
+        onset = _interval(self.impact, "onset")
         start = onset.earliest if onset else span.start if span else None
         until = self.as_of or (span.end + CHANGES_AFTER if span else None)
         found, warnings, since = [], [], None
@@ -118,6 +118,29 @@ class Answers:
         return self._answer("onset", lambda: onset.onset(self.log))
 
     @property
+    def volume(self) -> Finding:
+        """Whether traffic dropped, and what fell silent."""
+        from incidentnb.analysis import volume
+
+        return self._answer("volume", lambda: volume.volume(self.log))
+
+    @property
+    def latency(self) -> Finding:
+        """Whether requests got slower."""
+        from incidentnb.analysis import latency
+
+        return self._answer("latency", lambda: latency.latency(self.log))
+
+    @property
+    def impact(self) -> Finding:
+        """The one of ``onset``, ``volume`` and ``latency`` that tells when impact began."""
+        from incidentnb.analysis import impact
+
+        known = {name: found for name in ("onset", "volume", "latency") if isinstance(found := self._try(name), Finding)}
+        onset = known.pop("onset", None) or Finding("onset", CANNOT_TELL, "", "", {"onset": None, "end": None})
+        return impact.impact(onset, **known)
+
+    @property
     def routes(self) -> Finding:
         """Which requests fail."""
         from incidentnb.analysis import routes
@@ -143,41 +166,56 @@ class Answers:
         """Which messages are new since the onset, and which have vanished."""
         from incidentnb.analysis import patterns
 
-        return self._answer("patterns", lambda onset: patterns.patterns(self.log, onset), "onset")
+        return self._answer("patterns", lambda _: patterns.patterns(self.log, self.impact), "onset")
+
+    @property
+    def services(self) -> Finding:
+        """Which service changed most since the onset."""
+        from incidentnb.analysis import services
+
+        return self._answer("services", lambda _: services.services(self.log, self.impact), "onset")
 
     @property
     def suspects(self) -> Finding:
         """What changed, ranked against the onset and the scope."""
-        from incidentnb.analysis import suspects
+        from incidentnb.analysis import impact, suspects
 
-        def ranked(onset: Finding, scope: Finding, patterns: Finding) -> Finding:
+        def ranked(_: Finding, scope: Finding, patterns: Finding) -> Finding:
             found, warnings, since = self._changes
-            return standing.with_look(suspects.suspects(found, onset, scope, patterns=patterns, table=self.log), onset, since, CHANGES_BEFORE,
-                                      warnings)
+            hit = self.impact
+            return standing.with_look(suspects.suspects(found, hit, impact.scope_of(hit, scope), patterns=patterns, table=self.log), hit, since,
+                                      CHANGES_BEFORE, warnings)
 
         return self._answer("suspects", ranked, "onset", "scope", "patterns")
 
     @property
     def recovery(self) -> Finding:
         """Whether it is over, for the affected subset too."""
-        from incidentnb.analysis import recovery
+        from incidentnb.analysis import back, recovery
 
-        return self._answer("recovery", lambda onset, scope, patterns: recovery.recovery(self.log, onset, scope, patterns),
-                            "onset", "scope", "patterns")
+        def over(onset: Finding, scope: Finding, patterns: Finding) -> Finding:
+            hit = self.impact
+            return recovery.recovery(self.log, onset, scope, patterns) if hit is onset else back.back(hit)
+
+        return self._answer("recovery", over, "onset", "scope", "patterns")
 
     @property
     def severity(self) -> Finding:
         """The severity that the data suggest; a person decides."""
         from incidentnb.analysis import severity
 
-        return self._answer("severity", severity.severity, "onset", "scope", "users", "routes", "recovery")
+        def suggested(*known: Finding) -> Finding:
+            volume, latency = (found if isinstance(found := self._try(name), Finding) else None for name in ("volume", "latency"))
+            return severity.severity(*known, volume, latency)
+
+        return self._answer("severity", suggested, "onset", "scope", "users", "routes", "recovery")
 
     @property
     def marks(self) -> dict[str, Any]:
         """What a figure over time may draw in: ``onset``, ``end``, ``changes`` (frame), ``milestones`` (name → instant), if known."""
         from incidentnb.evidence import changes as feeds
 
-        found = self._try("onset")
+        found = self.impact
         return {"onset": _interval(found, "onset"), "end": _interval(found, "end"), "milestones": self._passed(),
                 "changes": feeds.changes_frame(self._known_changes())}
 

@@ -130,7 +130,7 @@ class Case(Answers):
     @property
     def milestones(self) -> Finding:
         """started_at … resolved_at, and TTD, TTA, TTM, TTR."""
-        self._try("onset")  # started_at stands on it where nobody says otherwise
+        self.impact  # noqa: B018 - started_at stands on it where nobody says otherwise
         return standing.milestones(self.entries)
 
     @property
@@ -201,7 +201,7 @@ class Case(Answers):
         former = [e for e in lines.standing(self.entries) if e.kind == "finding" and e.body.get("name") == finding.name]
         if former and former[-1].body.get("id") == finding.id:
             return
-        at = finding.numbers.get({"onset": "onset", "recovery": "since"}.get(finding.name, ""))
+        at = finding.numbers.get({"onset": "onset", "volume": "onset", "latency": "onset", "recovery": "since"}.get(finding.name, ""))
         self._journal(statements.record_finding, finding, section=self._section, supersedes=former[-1].id if former else None,
                       occurred_at=at if isinstance(at, Interval | datetime) else None)
 

@@ -156,6 +156,8 @@ def figure_for(finding: Finding, context: Mapping[str, Any]) -> Axes | None:
         rate = numbers.get("rate") if isinstance(numbers.get("rate"), Mapping) else None
         drawn_in = {key: context.get(key) for key in ("changes", "milestones")}
         return figures.rate_figure(frame, onset=onset, end=end, rate=rate, **drawn_in)
+    if finding.name in ("volume", "latency"):
+        return _level_figure(finding)
     if finding.name == "timeline":
         import pandas as pd
 
@@ -171,6 +173,21 @@ def figure_for(finding: Finding, context: Mapping[str, Any]) -> Axes | None:
     if finding.name == "suspects" and onset and (rows := _rows(numbers.get("changes"), "at", "summary")):
         return figures.changes_figure(rows[:10], onset)
     return None
+
+
+def _level_figure(finding: Finding) -> Axes | None:
+    """The traffic, or how long requests take; its own onset and end are drawn in."""
+    from incidentnb.publish import levels
+
+    numbers, frame = finding.numbers, finding.frame
+    shown = {"volume": {"total", "expected"}, "latency": {"p50", "p95"}}[finding.name]
+    if frame is None or len(frame) < 2 or not {"time", "complete", *shown} <= set(frame.columns):
+        return None
+    ends = {name: _interval(numbers.get(name)) for name in ("onset", "end")}
+    if finding.name == "latency":
+        return levels.latency_figure(frame, **ends, slow_ms=numbers.get("slow_ms"))
+    gone = [(entry["last"], f"{entry['column']} {entry['value']}") for entry in numbers.get("silent") or []]
+    return levels.volume_figure(frame, **ends, ended=gone[:4])
 
 
 def _interval(value: Any) -> Any:

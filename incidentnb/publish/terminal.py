@@ -21,7 +21,8 @@ _VERDICT = {"incident": ("INCIDENT", "bad"), "no incident": ("CALM", "good"), "c
 
 
 def triage_page(answer: Mapping[str, Any], *, color: bool = False, width: int = 100) -> str:
-    """The whole answer on one page: verdict, rate, who, scope, what is new, what changed, recovery, what next, what was read.
+    """The whole answer on one page: verdict, rate, traffic and slowness where they tell something, who, scope, what is new, which service,
+    what changed, recovery, what next, what was read.
 
     Args:
         answer: ``incidentnb/triage/1``; ``series`` ({bucket_s, start, rate[], complete[]}) gives the sparkline.
@@ -31,10 +32,11 @@ def triage_page(answer: Mapping[str, Any], *, color: bool = False, width: int = 
     paint = paint_with(color)
     width = max(40, width)
     rows: list[tuple[str, str, list[str]]] = [_headline(answer)]
-    for label, lines in (("rate", _rate(answer, paint, width)), ("who", _who(answer)), ("scope", _scope(answer, paint)),
-                         ("fails", _routes(answer)), ("new", _patterns(answer, paint)), ("changed", _changes(answer)),
-                         ("recovery", _recovery(answer, paint)), ("next", _next(answer)), ("read", _read(answer, paint)),
-                         ("note", [safe(w) for w in answer.get("warnings") or ()])):
+    parts = {"rate": _rate(answer, paint, width), "traffic": _traffic(answer), "slow": _slow(answer), "who": _who(answer),
+             "scope": _scope(answer, paint), "fails": _routes(answer), "new": _patterns(answer, paint), "service": _services(answer),
+             "changed": _changes(answer), "recovery": _recovery(answer, paint), "next": _next(answer), "read": _read(answer, paint),
+             "note": [safe(w) for w in answer.get("warnings") or ()]}
+    for label, lines in parts.items():
         if lines:
             rows.append((label, "label", lines))
     return "\n".join(_row(label, style, lines, paint, width) for label, style, lines in rows) + "\n"
@@ -47,6 +49,7 @@ def _headline(answer: Mapping[str, Any]) -> tuple[str, str, list[str]]:
         return word, style, [_sentence(answer.get("why") or answer.get("verdict") or "")]
     suggested = (answer.get("severity") or {}).get("suggested")
     parts = [f"since {_span(onset)}, {'until ' + _span(end, onset) if end else 'still going on'}"]
+    parts += {"traffic": ["traffic dropped"], "latency": ["requests are slow"]}.get(str(answer.get("impact")), [])
     return word, style, [" · ".join([*parts, *([f"{safe(suggested)} suggested"] if suggested else [])])]
 
 
@@ -58,6 +61,39 @@ def _rate(answer: Mapping[str, Any], paint: Paint, width: int) -> list[str]:
     counts = f"{thousands(window.get('failed'))} of {thousands(window.get('requests'))} requests failed" if window.get("requests") else ""
     first = "   ".join(part for part in (words, paint(line, "bad") if answer.get("verdict") == "incident" else line) if part)
     return [line for line in (first, " · ".join(p for p in (about, counts) if p)) if line]
+
+
+def _traffic(answer: Mapping[str, Any]) -> list[str]:
+    """A drop of traffic, and what fell silent while the others go on."""
+    volume = answer.get("volume") or {}
+    rate, lines = volume.get("rate") or {}, []
+    if volume.get("verdict") == "drop" and rate.get("during") is not None:
+        lines.append(f"{thousands(round(rate['baseline']))} → {thousands(round(rate['during']))} requests a minute, since {_span(volume['onset'])}, "
+                     + (f"until {_span(volume['end'], volume['onset'])}" if volume.get("end") else "still so"))
+    return lines + [f"{safe(one['column'])} {safe(one['value'], 60)} has logged nothing since {instant(one['last']):%H:%M:%S}Z while the others "
+                    "go on, or its logs are late" for one in (volume.get("silent") or ())[:3]]
+
+
+def _slow(answer: Mapping[str, Any]) -> list[str]:
+    """That requests got slower, where they did."""
+    latency = answer.get("latency") or {}
+    if latency.get("verdict") != "slower":
+        return []
+    before, during = ([f"{thousands(round(latency[p][k]))} ms" if (latency.get(p) or {}).get(k) is not None else "unknown" for p in ("p50", "p95")]
+                      for k in ("before", "during"))
+    line = (f"95 % within {before[1]} → {during[1]}, half within {before[0]} → {during[0]}, since {_span(latency['onset'])}, "
+            + (f"until {_span(latency['end'], latency['onset'])}" if latency.get("end") else "still so"))
+    routes = ", ".join(safe(r["route"], 60) for r in (latency.get("routes") or ())[:3])
+    return [line, *([f"most of it on {routes}"] if routes else [])]
+
+
+def _services(answer: Mapping[str, Any]) -> list[str]:
+    """The services that changed most, where some stand out of several."""
+    found = answer.get("services") or {}
+    if answer.get("verdict") == "no incident" or found.get("verdict") != "candidates":
+        return []
+    return [f"{entry['rank']}  {safe(entry['service'], 60)} – {safe('; '.join(entry['reasons'][:2]), 200)}"
+            for entry in found.get("services") or () if entry.get("stands_out")][:3]
 
 
 def sparkline(series: Any, width: int) -> tuple[str, str]:
@@ -106,7 +142,7 @@ def _who(answer: Mapping[str, Any]) -> list[str]:
 
 def _scope(answer: Mapping[str, Any], paint: Paint) -> list[str]:
     scope = answer.get("scope") or {}
-    if answer.get("verdict") != "incident":
+    if answer.get("verdict") != "incident" or answer.get("impact") in ("traffic", "latency"):
         return []
     if scope.get("verdict") == "everyone":
         return ["everyone: no value of any column stands out"]
@@ -201,7 +237,10 @@ def _recovery(answer: Mapping[str, Any], paint: Paint) -> list[str]:
         return []
     since = instant(recovery.get("since"))
     verdict = str(recovery["verdict"])
-    word = paint(safe(recovery.get("state") or verdict), {"recovered": "good", "not recovered": "bad"}.get(verdict, "unsure"))
+    state = recovery.get("state") or verdict
+    if answer.get("impact") in ("traffic", "latency") and state == "still failing":
+        state = "not back"
+    word = paint(safe(state), {"recovered": "good", "not recovered": "bad"}.get(verdict, "unsure"))
     return [f"{word}{f' since {since:%H:%M:%S}Z' if since and verdict == 'recovered' else ''}"
             + (f": {safe(recovery['why'], 300)}" if recovery.get("why") else "")]
 

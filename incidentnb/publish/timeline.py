@@ -122,7 +122,29 @@ def _of_finding(name: str, sentence: str, numbers: Mapping[str, Any], evidence: 
         rows = [_row(onset, f"Failures begin{rose}", "onset", recorded=recorded, evidence=evidence)]
         end = _moment(numbers.get("end"))
         return rows + ([_row(end, "Failures end", "end", recorded=recorded, evidence=evidence)] if end else [])
+    if name == "volume":
+        return _of_volume(numbers, recorded, evidence)
+    if name == "latency" and (onset := _moment(numbers.get("onset"))):
+        slow, usual = ((numbers.get("p95") or {}).get(key) for key in ("during", "before"))
+        told = f": 95 % within {usual:,.0f} → {slow:,.0f} ms" if slow is not None and usual is not None else ""
+        end = _moment(numbers.get("end"))
+        return [_row(onset, f"Requests get slower{told}", "onset", recorded=recorded, evidence=evidence),
+                *([_row(end, "Requests are as fast as before", "end", recorded=recorded, evidence=evidence)] if end else [])]
     return []
+
+
+def _of_volume(numbers: Mapping[str, Any], recorded: datetime | None, evidence: str) -> list[dict[str, Any]]:
+    """A drop of traffic and its end, and what fell silent."""
+    rows, rate = [], numbers.get("rate") or {}
+    if numbers.get("spikes") and (onset := _moment(numbers.get("onset"))):
+        rows.append(_row(onset, f"Traffic drops: {rate['baseline']:,.0f} → {rate['during']:,.0f} requests a minute", "onset", recorded=recorded,
+                         evidence=evidence))
+        if end := _moment(numbers.get("end")):
+            rows.append(_row(end, "Traffic is back", "end", recorded=recorded, evidence=evidence))
+    for one in numbers.get("silent") or []:
+        what = f"{one['column'].capitalize()} {one['value']} logs nothing after this, or its logs are late"
+        rows.append(_row(_moment(one["last"]), what, "finding", recorded=recorded, evidence=evidence))
+    return rows
 
 
 def _of_entry(entry: Entry, known: set[str], last: Mapping[str, int]) -> list[dict[str, Any]]:

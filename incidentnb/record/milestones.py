@@ -126,16 +126,19 @@ def set_milestone(folder: Path | str, name: str, at: Moment | str = None, *, sou
 def milestones(entries: Sequence[Entry]) -> dict[str, Milestone]:
     """All five, in their order; a fold over entries, the last word on each holds.
 
-    ``started`` falls back on the onset of the last ``onset`` finding, ``resolved`` on the status *resolved*. What was mitigated or resolved
+    ``started`` falls back on the onset of the last ``onset`` finding, else of ``volume`` or ``latency`` (a drop of traffic, slower requests);
+    ``resolved`` on the status *resolved*. What was mitigated or resolved
     before the incident was reopened no longer holds.
     """
     found = {name: Milestone(name) for name in NAMES}
     standing = lines.standing(entries)
     reopened = max((e.at for e in standing if e.kind == "reopened"), default=None)
-    for entry in standing:
-        if entry.kind == "finding" and entry.body.get("name") == "onset" and (onset := _onset(entry)):
+    shown = {entry.body.get("name"): entry for entry in standing if entry.kind == "finding"}
+    for name in ("latency", "volume", "onset"):
+        if name in shown and (onset := _onset(entry := shown[name])):
             found["started"] = Milestone("started", onset, f"finding {entry.body.get('id')} (entry #{entry.seq})", entry.seq)
-        elif entry.kind == "status" and entry.body.get("status") == "resolved" and (reopened is None or entry.at >= reopened):
+    for entry in standing:
+        if entry.kind == "status" and entry.body.get("status") == "resolved" and (reopened is None or entry.at >= reopened):
             found["resolved"] = Milestone("resolved", entry.occurred_at or entry.at, _provenance(entry), entry.seq)
     for entry in standing:
         name = entry.body.get("milestone")
