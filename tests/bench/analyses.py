@@ -65,9 +65,18 @@ def evidence(folder: Path, lines: int) -> Path:
     return folder
 
 
+def changes(count: int = 1000) -> list:
+    """So many deploys and settings over the day before the onset and since."""
+    from incidentnb.evidence.changes import Change
+
+    kinds = ("deploy", "config", "flag")
+    return [Change(BEGIN + timedelta(hours=HOURS) - timedelta(minutes=1.5 * i), kinds[i % 3], f"change-{i}", f"a change of version ve-{i % 7}",
+                   service="shop" if i % 2 else "mailer", version=f"ve-{i % 7}") for i in range(count)]
+
+
 def questions(table) -> Iterator[tuple[str, float, Callable[[], object]]]:
     """Name, seconds allowed, and the call, in the order of the runbook; each may use what came before."""
-    from incidentnb.analysis import onset, patterns, rates, recovery, routes, scope, severity, users
+    from incidentnb.analysis import latency, onset, patterns, rates, recovery, routes, scope, services, severity, suspects, users, volume
 
     found: dict[str, object] = {}
 
@@ -80,10 +89,15 @@ def questions(table) -> Iterator[tuple[str, float, Callable[[], object]]]:
     yield "one count", 1.0, lambda: table.row("SELECT count(*) AS n, sum(failing) AS f FROM outcomes")
     yield "rates", 1.0, keep("rates", lambda: rates.rates(table))
     yield "onset", 1.0, keep("onset", lambda: onset.onset(table))
+    yield "volume", 1.0, keep("volume", lambda: volume.volume(table))
+    yield "latency", 1.0, keep("latency", lambda: latency.latency(table))
     yield "routes", 1.0, keep("routes", lambda: routes.routes(table, found["onset"]))
     yield "scope, 20 columns", 3.0, keep("scope", lambda: scope.scope(table, found["onset"]))
     yield "users", 1.0, keep("users", lambda: users.users(table, found["onset"]))
     yield "patterns", 1.0, keep("patterns", lambda: patterns.patterns(table, found["onset"]))
+    yield "services", 1.0, keep("services", lambda: services.services(table, found["onset"]))
+    yield "suspects", 1.0, keep("suspects", lambda: suspects.suspects(changes(), found["onset"], found["scope"], patterns=found["patterns"],
+                                                                      table=table))
     yield "recovery", 1.0, keep("recovery", lambda: recovery.recovery(table, found["onset"], found["scope"]))
     yield "severity", 1.0, keep("severity", lambda: severity.severity(found["onset"], found["scope"], found["users"], found["routes"],
                                                                     found["recovery"]))
