@@ -15,11 +15,14 @@ from incidentnb.analysis.latency import latency
 from incidentnb.analysis.onset import onset
 from incidentnb.analysis.triage import triage
 from incidentnb.analysis.volume import volume
+from incidentnb.cli import pages
 from incidentnb.evidence.changes import Change
 from incidentnb.evidence.table import table_of
+from incidentnb.exceptions import InputError
 from incidentnb.findings import Finding
 from incidentnb.publish.terminal import triage_page
 from incidentnb.times import Interval
+from incidentnb.workflow import analyses
 
 START = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
 CONTRACT = json.loads((places.schemas() / "triage.schema.json").read_text(encoding="utf-8"))
@@ -132,3 +135,23 @@ def test_traffic_is_back_when_it_stays(until, verdict, state):
         assert 3 <= told.numbers["more_minutes"] <= 7
     if verdict == "recovered":
         assert near(found.numbers["end"], until) and told.numbers["minutes"] >= 10
+
+
+@pytest.mark.parametrize(("of", "verdict"), [("failures", "no spike"), ("traffic", "drop"), ("latency", None)])
+def test_the_onset_of_traffic_and_of_latency_by_themselves(tmp_path, of, verdict):
+    """The verb ``onset`` tells of failures, traffic or latency, from logs and from a CSV, and keeps its contract; counts hold no durations."""
+    frame = gone(shop(), 3000)
+    minutes = frame.groupby(frame["time"].dt.floor("min")).size()
+    series, log = tmp_path / "series.csv", tmp_path / "shop.jsonl"
+    pd.DataFrame({"time": minutes.index.strftime("%Y-%m-%dT%H:%M:%SZ"), "failing": 0, "total": minutes.to_numpy()}).to_csv(series, index=False)
+    if verdict is None:
+        frame = slow(shop(), 2400)
+        with pytest.raises(InputError, match="holds counts and no durations"):
+            analyses.onset([series], of=of)
+    log.write_text("".join(json.dumps({"time": t.isoformat(), "status": s, "duration_ms": d, "msg": m, "level": "info"}) + "\n" for t, s, d, m in zip(
+        frame["time"], frame["http_status"], frame["duration_ms"], frame["message"], strict=True)), encoding="utf-8")
+    contract = json.loads((places.schemas() / "onset.schema.json").read_text(encoding="utf-8"))
+    for path in [log] if verdict is None else [log, series]:
+        value, text = pages.onset(analyses.onset([path], of=of), of)
+        jsonschema.validate(json.loads(json.dumps(value, allow_nan=False)), contract)
+        assert (value["of"], value["verdict"]) == (of, verdict or "slower") and text.count("\n") <= 4

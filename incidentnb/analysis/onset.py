@@ -204,6 +204,8 @@ def _spike(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], largest: d
 
 
 def _quiet(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], unit_name: str, query: str, digest: str, notes: list[str]) -> Finding:
+    from incidentnb.analysis import scan
+
     overall = numbers["failed"] / numbers["requests"]
     numbers["rate"] = {"baseline": overall, "during": None}
     numbers["smallest_visible"] = found.smallest
@@ -221,10 +223,10 @@ def _quiet(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], unit_name:
                "logged more then have at all times")
     elif found.strongest is None or found.strongest.excess < 10:
         why = "no stretch has 10 failures more than the quiet rest lets one expect"
-    elif found.p_value >= 0.05:
-        why = f"{percent(found.p_value)} of quiet series with this spread look at least as raised"
-    else:
+    elif found.strongest.ratio < scan.AT_LEAST_RATIO:
         why = f"the highest stretch is {found.strongest.ratio:.1f} times the baseline: less than twice"
+    else:
+        why = f"{percent(found.p_value)} of quiet series with this spread look at least as raised"
     return Finding("onset", "no spike", sentence, why, numbers, frame, query, digest, tuple(notes))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from incidentnb.analysis.rates import MOST_BUCKETS, width_for
+from incidentnb.analysis.rates import MOST_BUCKETS, percent, width_for
 from incidentnb.findings import CANNOT_TELL, Finding
 from incidentnb.times import Interval, at, spell
 
@@ -206,7 +206,7 @@ def _told(frame: pd.DataFrame, numbers: dict[str, Any], main: dict[str, Any] | N
         until = "still so" if main["end"] is None else f"until {at(main['end'].at, main['onset'].at)}"
         sentence = (f"Traffic dropped from {main['baseline']:,.0f} to {main['rate']:,.0f} requests a minute at {at(main['onset'].at)}, {until}; "
                     f"some {main['excess']:,} are missed.{told}")
-        why = f"no other stretch lies so far below the usual and what came before; {numbers['p_value']:.1%} of quiet series look like this"
+        why = f"no other stretch lies so far below the usual and what came before; {percent(numbers['p_value'])} of quiet series look like this"
         return Finding("volume", "drop", sentence, why, numbers, frame, query, digest, tuple(notes))
     if silent:
         return Finding("volume", "drop", f"{told.strip()} Traffic as a whole did not drop.", "the empty end is far longer than any gap before",

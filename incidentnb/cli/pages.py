@@ -33,10 +33,11 @@ def known_formats(known: list[dict[str, Any]]) -> str:
     return table([[one["name"], one["title"], one["family"]] for one in known], ["format", "what it is", "family"])
 
 
-def onset(found: Finding) -> Page:
+def onset(found: Finding, of: str = "failures") -> Page:
     """``incidentnb/onset/1``."""
     numbers = found.numbers
-    value = {"schema": "incidentnb/onset/1", "verdict": found.verdict, "why": found.why,
+    value = {"schema": "incidentnb/onset/1", "of": of, "verdict": found.verdict, "why": found.why,
+             **({"silent": numbers.get("silent", [])} if found.name == "volume" else {}),
              **{key: numbers.get(key) for key in ("onset", "end", "rate", "spikes", "bucket_s", "requests", "failed")}}
     return findings.plain(value), _answer(found)
 
@@ -75,7 +76,7 @@ def _answer(found: Finding, rows: int = 20) -> str:
     if found.why and found.why not in found.sentence:
         lines.append(terminal(found.why))
     frame = found.frame
-    if frame is not None and len(frame) and found.name != "onset":
+    if frame is not None and len(frame) and found.name not in ("onset", "volume", "latency"):
         shown = frame.head(rows)
         lines += ["", table([list(row) for row in shown.itertuples(index=False, name=None)], [terminal(c) for c in shown.columns])]
         if len(frame) > rows:

@@ -15,6 +15,7 @@ DUTY_STATES = ("done", "skipped", "not applicable")
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
 STATES = ("proposed", "testing", "supported", "refuted", "inconclusive")
 MILESTONES = ("started", "detected", "acknowledged", "mitigated", "resolved")
+IMPACTS = ("failures", "traffic", "latency")
 EXPORTS = ("html", "md")
 AUDIENCES = ("internal", "customer", "public")
 
@@ -122,8 +123,9 @@ def _verbs_of_practice(verb) -> None:
 def _verbs_of_analysis(verb) -> None:
     triage = verb("triage", "the whole answer from logs, no incident needed: when, what, who, what changed", _paths, _reading)
     _changes(triage)
-    verb("onset", "when it began and ended, from logs or from a CSV with time and failing,total or one value column",
-         _paths, _reading)
+    onset = verb("onset", "when it began and ended, from logs or from a CSV with time and failing,total or one value column",
+                 _paths, _reading)
+    onset.add_argument("--of", metavar="WHAT", choices=IMPACTS, default=IMPACTS[0], help="failures (the default), traffic or latency")
     scope = verb("scope", "everyone or which subset, from logs or from a CSV with time, failing, total and attribute columns",
                  _paths, _reading)
     scope.add_argument("--onset", metavar="TIME", help="when it began (needed for a CSV; by default found in logs)")

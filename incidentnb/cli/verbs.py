@@ -70,7 +70,7 @@ def _onset(args: argparse.Namespace) -> Answer:
     from incidentnb.cli import pages
     from incidentnb.workflow import analyses
 
-    return Answer(*pages.onset(analyses.onset(args.paths, **_how(args))))
+    return Answer(*pages.onset(analyses.onset(args.paths, of=args.of, **_how(args)), args.of))
 
 
 def _scope(args: argparse.Namespace) -> Answer:

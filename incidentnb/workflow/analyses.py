@@ -74,20 +74,33 @@ def triage(paths: Sequence[str | Path], *, changes: Sequence[str | Path] = (), r
         return analysis.triage(table, found, [*told, *warnings])
 
 
-def onset(paths: Sequence[str | Path], **how: Any) -> Finding:
+def onset(paths: Sequence[str | Path], *, of: str = "failures", **how: Any) -> Finding:
     """When it began and ended, from logs, or from one CSV with ``time`` and ``failing,total`` or a value column.
+
+    Args:
+        paths: log files, folders, globs or ``-``, or one ``.csv``.
+        of: ``failures`` (of a CSV of values, their shift), ``traffic`` (``total`` or the values) or ``latency`` (of a CSV the shift of its values).
+        **how: as for ``reading``.
+
+    Returns:
+        The finding of ``analysis.onset``, of ``volume`` for traffic, of ``latency`` (from logs) for latency.
 
     Raises:
         InputError: as ``reading``; a CSV without a time column or without numbers.
     """
+    from incidentnb.analysis import latency, volume
     from incidentnb.analysis import onset as analysis
 
     if _is_csv(paths):
         from incidentnb.evidence import series
 
-        return analysis.onset_of_series(series.read_series(paths[0]))
+        frame = series.read_series(paths[0])
+        if of == "latency" and "value" not in frame:
+            raise InputError(str(paths[0]), "holds counts and no durations", "give the columns time,value, or ask --of failures")
+        return volume.volume_of_series(frame) if of == "traffic" else analysis.onset_of_series(frame)
+    asked = {"failures": analysis.onset, "traffic": volume.volume, "latency": latency.latency}[of]
     with reading(paths, **how) as table:
-        return analysis.onset(table)
+        return asked(table)
 
 
 def scope(paths: Sequence[str | Path], *, began: str | None = None, ended: str | None = None, **how: Any) -> Finding:

@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[2] / "shared" / "data"
 sys.path.insert(0, str(HERE.parent))
-QUESTIONS = ("onset", "series", "scope", "patterns", "suspects", "recovery", "services")
+QUESTIONS = ("onset", "series", "scope", "patterns", "suspects", "recovery", "services", "drills")
 
 
 def main(words: list[str]) -> int:
