@@ -150,7 +150,8 @@ def _reading(table: LogTable, span: dict[str, Any] | None) -> _Reading | None:
     total = "total" if {"total", "failing"} <= table.columns.keys() else "1"
     traffic = "failed IS NOT NULL" + (" AND NOT failed" if table.outcome == "level" else "")
     got = table.row(f"""SELECT count(message) AS rows, count(CASE WHEN message IS NOT NULL AND {_IS_LOUD} THEN 1 END) AS loud,
-        min(time) AS first, max(time) AS last, sum(CASE WHEN {traffic} THEN {total} ELSE 0 END) AS requests, sum(CASE WHEN {traffic} AND {since} THEN {total} ELSE 0 END) AS d
+        min(time) AS first, max(time) AS last, sum(CASE WHEN {traffic} THEN {total} ELSE 0 END) AS requests,
+        sum(CASE WHEN {traffic} AND {since} THEN {total} ELSE 0 END) AS d
         FROM log WHERE {window}""")
     messages, said = bool(got["rows"]), "message IS NOT NULL"
     if not messages:
