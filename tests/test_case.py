@@ -11,6 +11,7 @@ import pytest
 
 from incidentnb import times
 from incidentnb.case import Case, Logs, standing
+from incidentnb.evidence.changes import Change
 from incidentnb.exceptions import InputError, Refused
 from incidentnb.findings import CANNOT_TELL, Finding
 from incidentnb.record import incident, journal, statements
@@ -214,8 +215,6 @@ def test_an_incident_without_logs_says_so(tmp_path, capsys):
 
 def test_the_way_back_is_a_command_that_git_takes(tmp_path):
     """A commit is undone by a revert whose words are quoted, a merge with its parent; a deploy by the version before it."""
-    from incidentnb.evidence.changes import Change
-
     repo = tmp_path / "a checkout; rm -rf x"
     commits = [Change(ONSET, "commit", f"c{n}", "s", source=str(repo), details={"sha": f"{n}" * 40, "merge": n == 2}) for n in (1, 2)]
     deploys = [Change(ONSET - timedelta(hours=1), "deploy", "d1", "s", "shop", "1.0"), Change(ONSET, "deploy", "d2", "s", "shop", "1.1")]
@@ -227,13 +226,22 @@ def test_the_way_back_is_a_command_that_git_takes(tmp_path):
     assert subprocess.run(["sh", "-nc", hows[0]], check=False).returncode == 0
 
 
+@pytest.mark.parametrize(("kind", "words"), [("certificate", "renew the certificate of pay.example"), ("job", "stop pay.example and keep it from"),
+                                             ("external", "do without pay.example"), ("flag", "put the flag back as it was before")])
+def test_the_way_back_from_what_is_no_deploy(kind, words):
+    """A certificate is renewed, a job stopped, another's outage worked around, all else put back."""
+    change = Change(ONSET, kind, "pay.example", "s")
+    ranked = Finding("suspects", "candidates", "", numbers={"changes": [{"at": ONSET, "kind": kind, "id": "pay.example", "rank": 1}]})
+    assert standing.options_of(ranked, [change])[0]["how"].startswith(words)
+
+
 @pytest.mark.parametrize("name", ["elf_binary.log", "deep.jsonl", "long_line_2MiB.log", "epoch_zero.log", "nul_in_line.log"])
 def test_hostile_logs_break_no_section(shared, name, capsys):
     """Whatever the logs are, each section gives an answer, "cannot tell" or one line; nothing escapes to the terminal."""
     from incidentnb.publish.figures import show
 
     case = Logs(str(shared / "bad" / "inputs" / name))
-    for question in ("reading", "onset", "routes", "scope", "users", "patterns", "suspects", "severity", "recovery"):
+    for question in ("reading", "onset", "volume", "latency", "routes", "scope", "users", "patterns", "services", "suspects", "severity", "recovery"):
         with case.section(question):
             show(getattr(case, question), **case.marks)
     case.close()

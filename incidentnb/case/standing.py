@@ -145,7 +145,8 @@ def options_of(suspects: Finding | str, changes: Sequence[Change], most: int = 3
         change = next((c for c in changes if (c.at, c.kind, c.id) == (entry["at"], entry["kind"], entry["id"])), None)
         if change is not None:
             name = " ".join(part for part in (change.kind, change.service, change.version or change.id) if part)
-            found.append({"state": "option", "what": f"undo {name}", "how": _undo(change, changes), "expected": "", "effect": ""})
+            what = {"certificate": f"renew {name}", "external": f"work around {name}", "job": f"stop {name}"}.get(change.kind, f"undo {name}")
+            found.append({"state": "option", "what": what, "how": _undo(change, changes), "expected": "", "effect": ""})
     return found
 
 
@@ -157,7 +158,10 @@ def _undo(change: Change, changes: Sequence[Change]) -> str:
         before = [c for c in changes if c.kind == "deploy" and c.service == change.service and c.at < change.at and c.version]
         known = f"{before[-1].version}, deployed {times.at(before[-1].at)}" if before else "which one is not in the changes given"
         return f"roll back to the version before it ({known})"
-    return f"put the {change.kind} back as it was before {times.at(change.at)}"
+    named = change.service or change.id or change.summary
+    other = {"certificate": f"renew the certificate of {named}", "job": f"stop {named} and keep it from running again",
+             "external": f"do without {named} until it is back: it is not ours to undo"}
+    return other.get(change.kind, f"put the {change.kind} back as it was before {times.at(change.at)}")
 
 
 def duties(incident: Incident, now: datetime) -> Finding:

@@ -247,7 +247,7 @@ def _logs(made: Parser) -> None:
 
 def _changes(made: Parser) -> None:
     made.add_argument("--changes", metavar="FILE", nargs="+", action="extend", default=[],
-                      help="deploys, flags and other changes as JSON lines or CSV")
+                      help="deploys, flags, jobs and other changes as JSON lines or CSV, the JSON of a status page, certificates")
     made.add_argument("--repo", metavar="DIR", nargs="+", action="extend", default=[], help="git checkouts to look for commits in")
 
 
