@@ -214,6 +214,17 @@ def test_nothing_before_cannot_be_told():
     assert not any(p["new"] for p in found.numbers["patterns"])
 
 
+def test_level_is_the_most_frequent_one():
+    """A pattern has the level that most of its records have, whenever they came; a level that is missing is none."""
+    frame = log()
+    served = frame.index[frame["message"].str.startswith("served")]
+    frame.loc[served[:600], "level"] = "WARN"
+    frame.loc[served[::4], "level"] = None
+    frame.loc[frame["message"].str.startswith("cache"), "level"] = None
+    found = {p["pattern"][:5]: p["level"] for p in patterns(table_of(frame), ONSET).numbers["patterns"]}
+    assert (found["serve"], found["cache"]) == ("INFO", None)
+
+
 def test_undated_records_are_listed():
     """Records without a time have patterns and examples, and no first time."""
     found = patterns(table_of(log().assign(time=pd.Series([None] * len(log()), dtype="datetime64[us, UTC]"))))

@@ -197,10 +197,11 @@ def _query(table: LogTable, read: _Reading, span: dict[str, Any] | None) -> str:
     since, at, until = (span["in_during"], instant(span["start"]), instant(span["until"])) if span else ("true", _NEVER, _NEVER)
     slot = f"CAST(floor((epoch_us(time) - epoch_us({at})) / {read.exposure.width * 1e6}) AS INTEGER)" if read.exposure else "0"
     said = first_line_sql("message") if read.messages else _REQUEST
-    return f"""SELECT masked, request, kept, sum(n) AS n, list(slot) AS slots, list(n) AS counts, min(first) AS first, max(last) AS last,
+    return f"""SELECT masked, request, kept, sum(n) AS n, list(slot) AS slots, list(level) AS levels, list(n) AS counts,
+  min(first) AS first, max(last) AS last,
   coalesce(sum(worth) FILTER (NOT since), 0) AS before, coalesce(sum(worth) FILTER (since), 0) AS during,
   epoch_us(max(last)) / 1e6 - epoch_us({at}) / 1e6 AS last_s,
-  epoch_us(max(last) FILTER (NOT since)) / 1e6 - epoch_us({until}) / 1e6 AS last_before_s, arg_max(level, n) AS level,
+  epoch_us(max(last) FILTER (NOT since)) / 1e6 - epoch_us({until}) / 1e6 AS last_before_s,
   arg_min(one, rank) AS one, min(rank) AS rank
 FROM (SELECT masked, request, kept, slot, since, count(*) AS n, sum(worth) AS worth, min(time) AS first, max(time) AS last, level,
     arg_min(one, rank) AS one, min(rank) AS rank
@@ -225,18 +226,21 @@ def _grouped(got: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _group(shape: str, rows: list[int], columns: dict[str, list], folded: list[Any]) -> dict[str, Any]:
     slots: dict[int, int] = {}
+    levels: dict[str, int] = {}
     for i in rows:
-        for slot, n in zip(columns["slots"][i], columns["counts"][i], strict=True):
+        for slot, level, n in zip(columns["slots"][i], columns["levels"][i], columns["counts"][i], strict=True):
             slots[slot] = slots.get(slot, 0) + int(n)
+            if isinstance(level, str):
+                levels[level] = levels.get(level, 0) + int(n)
     chosen = min(rows, key=lambda i: (columns["rank"][i], columns["masked"][i], str(columns["kept"][i])))
     real = [i for i in rows if columns["last_s"][i] == columns["last_s"][i]]
     counted = Counted(sum(n for s, n in slots.items() if s < 0), sum(n for s, n in slots.items() if s >= 0), slots,
                       max((columns["last_before_s"][i] for i in real if columns["last_before_s"][i] == columns["last_before_s"][i]), default=0.0),
                       max((columns["last_s"][i] for i in real), default=0.0))
-    level = columns["level"][max(rows, key=lambda i: (columns["n"][i], columns["masked"][i]))]
     one, dated = columns["one"][chosen], [i for i in rows if columns["first"][i] == columns["first"][i]]
     return {"pattern": shape, "counted": counted, "before": int(sum(columns["before"][i] for i in rows)),
-            "during": int(sum(columns["during"][i] for i in rows)), "trace": folded[chosen], "level": level if isinstance(level, str) else None,
+            "during": int(sum(columns["during"][i] for i in rows)), "trace": folded[chosen],
+            "level": max(levels, key=lambda level: (levels[level], level), default=None),
             "first": min((columns["first"][i] for i in dated), default=None), "last": max((columns["last"][i] for i in dated), default=None),
             "example": f"{one['source'] or ''}:{one['line'] if one['line'] is not None else ''}  {one['said'] or ''}"}
 
