@@ -40,7 +40,10 @@ def signs(table: LogTable, span: dict[str, Any]) -> list[Sign]:
     if not service:
         return []
     got = _minutes(table, span, service)
-    return [*_counted(table, got), *_loud(table, span, service, got)] if len(got) else []
+    if not len(got):
+        return []
+    several = got["service"].nunique() > 1  # one alone is at fault of nothing: its messages are told elsewhere
+    return [*_counted(table, got), *(_loud(table, span, service, got) if several else [])]
 
 
 def _minutes(table: LogTable, span: dict[str, Any], service: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from incidentnb.analysis.rates import MOST_BUCKETS, percent, width_for
+from incidentnb.analysis.rates import MOST_BUCKETS, buckets, percent, width_for
 from incidentnb.findings import CANNOT_TELL, Finding
 from incidentnb.times import Interval, at, spell
 
@@ -24,7 +24,8 @@ AT_MOST, P = 0.6, 0.05  # traffic in a drop is at most this share of the usual, 
 COLUMNS, MOST_VALUES, LEAST_MISSED = ("service", "host", "source"), 200, 20
 _SAMPLED, _SAMPLE_ABOVE = 61, 200_000  # of many records every 61st tells where the bulk lies
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_QUERY = """SELECT CAST(epoch_us(time) // ({width} * 1000000::BIGINT) AS INTEGER) AS slot, sum({weight}) AS total FROM {view}
+_KINDS = "SELECT " + ", ".join(f"approx_count_distinct({c}) AS {c}" for c in COLUMNS) + " FROM log WHERE time >= $start AND time <= $stop"
+_QUERY = """SELECT CAST(epoch_us(time) // ({width} * 1000000::BIGINT) AS INTEGER) AS slot, count(*) AS total FROM log
 WHERE time >= $start AND time <= $stop GROUP BY slot ORDER BY slot"""
 _BY_VALUE = """SELECT {column} AS value, CAST(epoch_us(time) // ({width} * 1000000::BIGINT) AS INTEGER) AS slot, count(*) AS n
 FROM log WHERE {column} IS NOT NULL AND time >= $start AND time <= $stop GROUP BY value, slot"""
@@ -48,23 +49,33 @@ def volume(table: LogTable, bucket_s: int | None = None) -> Finding:
         minute), ``p_value``, ``bucket_s``, ``requests``, ``window_start``, ``window_end``. Frame: ``time``, ``total``, ``expected``,
         ``complete``, ``during``.
     """
+    counted = _counted(table, bucket_s)
+    if counted is None:
+        return _cannot("no record reports an outcome at a known time" if table.outcome else "no record has a time", {}, None, "", table.digest)
+    frame, width, window, query = counted
+    number = table.row(_KINDS, {"start": window["start"], "stop": window["stop"]})
+    silent = [entry for column in COLUMNS if 2 <= (number[column] or 0) <= MOST_VALUES for entry in _silent(table, column, width, window)]
+    return _judge(frame, width, window["start"], window["stop"], silent, query, table.digest)
+
+
+def _counted(table: LogTable, bucket_s: int | None) -> tuple[pd.DataFrame, int, dict[str, Any], str] | None:
+    """``time``, ``total``, ``complete`` per bucket, its width, the window and the query: the buckets of the error rate where outcomes are known."""
     import numpy as np
     import pandas as pd
 
-    view, weight = ("outcomes", "total") if table.outcome else ("log", 1)
-    window = bulk(table, view, kinds=COLUMNS)
+    if table.outcome:
+        frame, facts = buckets(table, bucket_s)
+        return None if facts["start"] is None else (frame[["time", "total", "complete"]], facts["bucket_s"], facts, facts["query"])
+    window = bulk(table, "log")
     if not window:
-        return _cannot("no record has a time" if view == "log" else "no record reports an outcome at a known time", {}, None, "", table.digest)
+        return None
     width = width_of(window, bucket_s)
-    query = _QUERY.format(width=width, weight=weight, view=view)
+    query = _QUERY.format(width=width)
     got = table.frame(query, {"start": window["start"], "stop": window["stop"]})
     first = int(got["slot"].iloc[0])
-    total = np.zeros(int(got["slot"].iloc[-1]) - first + 1)
-    total[got["slot"].to_numpy(np.int64) - first] = got["total"].to_numpy(float)
+    total = np.bincount(got["slot"].to_numpy(np.int64) - first, got["total"].to_numpy(float))
     frame = pd.DataFrame({"time": pd.to_datetime((first + np.arange(len(total))) * width, unit="s", utc=True), "total": total.astype(np.int64)})
-    frame["complete"] = whole(frame["time"], width, window)
-    silent = [entry for column in COLUMNS if 2 <= window[column] <= MOST_VALUES for entry in _silent(table, column, width, window)]
-    return _judge(frame, width, window["start"], window["stop"], silent, query, table.digest)
+    return frame.assign(complete=whole(frame["time"], width, window)), width, window, query
 
 
 def volume_of_series(frame: pd.DataFrame) -> Finding:
@@ -98,15 +109,11 @@ def volume_of_series(frame: pd.DataFrame) -> Finding:
     return _judge(series, width, start, series["time"].iloc[-1].to_pydatetime() + timedelta(seconds=width), [], "", "")
 
 
-def bulk(table: LogTable, view: str, where: str = "TRUE", kinds: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Where the bulk of some records lies (a few with a clock from another year are left out): start, stop, rows; empty where none is dated.
-
-    With ``kinds``, names of columns, also about how many values each has.
-    """
+def bulk(table: LogTable, view: str, where: str = "TRUE") -> dict[str, Any]:
+    """Where the bulk of some records lies (a few with a clock from another year are left out): start, stop, rows; empty where none is dated."""
     quantiles = "approx_quantile(epoch_us(time), [0.01, 0.99])"
     found = table.row(f"""SELECT count(*) AS rows, min(time) AS first, max(time) AS last,
-        {quantiles} FILTER (WHERE epoch_us(time) % {_SAMPLED} = 0) AS q{"".join(f", approx_count_distinct({c}) AS {c}" for c in kinds)}
-        FROM {view} WHERE time IS NOT NULL AND {where}""")
+        {quantiles} FILTER (WHERE epoch_us(time) % {_SAMPLED} = 0) AS q FROM {view} WHERE time IS NOT NULL AND {where}""")
     if not found.get("rows"):
         return {}
     if found["rows"] < _SAMPLE_ABOVE or found["q"] is None:
@@ -118,7 +125,7 @@ def bulk(table: LogTable, view: str, where: str = "TRUE", kinds: tuple[str, ...]
         inside = table.row(f"SELECT count(*) AS rows, min(time) AS a, max(time) AS b FROM {view} WHERE time >= $a AND time <= $b AND {where}",
                            {"a": start, "b": stop})
         start, stop, found["rows"] = inside["a"], inside["b"], inside["rows"]
-    return {"start": start, "stop": stop, "rows": found["rows"]} | {column: found[column] or 0 for column in kinds}
+    return {"start": start, "stop": stop, "rows": found["rows"]}
 
 
 def width_of(window: dict[str, Any], bucket_s: int | None) -> int:
