@@ -1,0 +1,134 @@
+"""The team file: every value with its line, every mistake in one line."""
+
+import tomllib
+
+import pytest
+
+from incidentnb.exceptions import InputError
+from incidentnb.record import team, toml_lines
+
+WHOLE = """# what incidentnb need not be told again
+logs = ["logs/*.log",
+  "s3://bucket/logs"]
+repos = "../shop"
+changes = ["deploys.jsonl"]
+zone = "Europe/Berlin"
+ic = "Ada"
+hosts = ["*.prod.example.com", '/\\bip-[0-9-]+/']
+
+[calendar]
+days = ["mon", "tue"]
+start = 08:30:00
+holidays = ["2026-12-25",
+  2026-12-26]
+
+[channels]
+chat = "slack"
+
+[[roster]]
+name = "Ada"
+roles = ["IC", "scribe"]
+[[roster]]
+name = "Bo"
+contact = "@bo"
+[[components]]
+name = "Checkout"
+id = "c1"
+[[stakeholders]]
+name = "Sales"
+mail = "sales@example.com"
+severities = [1, "SEV-2"]
+[[redaction]]
+name = "order"
+pattern = 'ORD-\\d+'
+action = "personal"
+"""
+
+
+def written(folder, text):
+    (folder / team.FILE).write_text(text, encoding="utf-8")
+    return team.load(folder)
+
+
+def complaint(folder, text):
+    with pytest.raises(InputError) as error:
+        written(folder, text)
+    return str(error.value).removeprefix(f"{folder}/")
+
+
+def test_every_value_and_its_line(tmp_path, monkeypatch):
+    """The whole file is read, paths are made absolute, and each value says on which line it stands."""
+    monkeypatch.chdir(tmp_path)
+    found = written(tmp_path, WHOLE)
+    assert found.logs == (str(tmp_path / "logs/*.log"), "s3://bucket/logs")
+    assert found.repos == (str(tmp_path.parent / "shop"),)
+    assert found.people("ic") == (found.roster[0],) and found.roster[1].contact == "@bo"
+    assert [one.name for one in found.told_at("SEV-2")] == ["Sales"] and found.told_at("SEV-3") == ()
+    assert str(found.calendar.zone) == "Europe/Berlin" and found.calendar.days == {0, 1} and len(found.calendar.holidays) == 2
+    assert found.redaction[0].pattern.search("ORD-12") and found.components[0].id == "c1"
+    assert [found.origin[key] for key in ("logs", "zone", "calendar.holidays", "channels.chat", "roster", "runbook")] == [
+        "incidentnb.toml:2", "incidentnb.toml:6", "incidentnb.toml:13", "incidentnb.toml:17", "incidentnb.toml:19", "built in"]
+
+
+def test_found_from_below_and_the_nearest_wins(tmp_path):
+    """The file is looked for from the folder upward; a nearer one wins; without one nothing is known."""
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    assert team.load(below).path is None and set(team.load(below).origin.values()) == {team.BUILT_IN}
+    written(tmp_path, 'ic = "Far"')
+    assert team.load(below).ic == "Far" and team.load(tmp_path / "not there", below).ic == "Far"
+    written(tmp_path / "a", 'ic = "Near"')
+    assert team.load(below).ic == "Near"
+
+
+def test_hosts_are_globs_or_regular_expressions(tmp_path):
+    """A glob matches a whole host name, a regular expression between slashes whatever it says."""
+    glob, regex = written(tmp_path, WHOLE).host_patterns
+    assert glob.search("on WEB-1.prod.example.com, since") and not glob.search("prod.example.com")
+    assert regex.search("ip-10-0-0-1 down") and not regex.search("ship-10")
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ('\nzone = "Europe/Berln"', "incidentnb.toml:2: zone: no such zone Europe/Berln (did you mean Europe/Berlin?)"),
+    ('lgos = ["x"]', "incidentnb.toml:1: lgos: no such setting (did you mean logs?)"),
+    ("logs = 3", 'incidentnb.toml:1: logs: must be text, not a number (put it in quotes: "…")'),
+    ('logs = [\n"a",\n3]', 'incidentnb.toml:3: logs: must be text, not a number (put it in quotes: "…")'),
+    ('ic = ""', 'incidentnb.toml:1: ic: must be text, not empty text (put it in quotes: "…")'),
+    ('ic = "Ada"\nic = "Bo"', "incidentnb.toml:2: not TOML: Cannot overwrite a value"),
+    ("[calendar]\nhollidays = []", "incidentnb.toml:2: calendar.hollidays: no such setting (did you mean holidays?)"),
+    ('[calendar]\nholidays = [\n"2026-12-25",\n"2026-02-30"]', 'incidentnb.toml:4: calendar.holidays: '),
+    ('[calendar]\nstart = "25:00"', "incidentnb.toml:2: calendar.start: "),
+    ('[calendar]\ndays = ["mon", "xyz"]', "incidentnb.toml:2: calendar.days: "),
+    ('calendar = "x"', "incidentnb.toml:1: calendar: must be a table, not "),
+    ('roster = "Ada"', "incidentnb.toml:1: roster: must be tables, not "),
+    ("[[roster]]\nname = 'A'\n[[roster]]\ncontact = 'x'", "incidentnb.toml:3: roster: name is missing"),
+    ("[[roster]]\nname = 'A'\nrole = 'ic'", "incidentnb.toml:3: roster.role: no such setting (did you mean roles?)"),
+    ("[[stakeholders]]\nname = 'A'\nseverities = [7]", "incidentnb.toml:3: stakeholders.severities: severity 7: no such severity"),
+    ("[[stakeholders]]\nname = 'A'\nmail = 'x y'", "incidentnb.toml:3: stakeholders.mail: not an address: x y"),
+    ("[[redaction]]\nname = 'a'\npattern = '('", "incidentnb.toml:3: redaction.pattern: not a regular expression: "),
+    ("[[redaction]]\nname = 'a'\npattern = 'x*'", "incidentnb.toml:3: redaction.pattern: matches the empty text"),
+    ("[[redaction]]\nname = 'a'\npattern = 'x'\naction = 'hide'", "incidentnb.toml:4: redaction.action: no such action: hide"),
+    ("hosts = ['a', '/(/']", "incidentnb.toml:1: hosts: not a regular expression: /(/"),
+    ("runbook = 'mine.toml'", "incidentnb.toml:1: runbook: no such file: mine.toml"),
+    ("templates = 'mine'", "incidentnb.toml:1: templates: no such folder: mine"),
+    ("ic = [", "incidentnb.toml:1: not TOML: "),
+])
+def test_a_mistake_is_one_line_with_its_place(tmp_path, monkeypatch, text, said):
+    """Every kind of mistake is one line that begins with file:line and the setting."""
+    monkeypatch.chdir(tmp_path)
+    line = complaint(tmp_path, text)
+    assert line.startswith(said) and "\n" not in line
+
+
+def test_every_leaf_of_any_toml_has_its_line():
+    """The line of each value is that on which it was written, in inline tables, multi-line texts and dotted keys too."""
+    text = 'a.b = """x\n#y [z]\n"""\nc = [ # note ]\n  {k = 1, "l m" = [2,\n 3]},\n  \'}\',\n]\n'
+    text += '[d]\n[d.e]\nf = 1979-05-27 07:32:00\n[[g]]\n[[g.h]]\ni=1\n[[g.h]]\ni=2\n'
+    at = toml_lines.where(text)
+
+    def leaves(value, path):
+        several = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        return [path, *[leaf for key, one in several for leaf in leaves(one, (*path, key))]]
+    assert all(path in at for path in leaves(tomllib.loads(text), ()) if path)
+    assert [at[path] for path in (("a", "b"), ("c", 0, "k"), ("c", 0, "l m", 1), ("c", 1), ("d", "e", "f"), ("g", 0, "h", 1, "i"))] == [
+        1, 5, 6, 7, 11, 16]
