@@ -12,7 +12,8 @@ import numpy as np
 
 from incidentnb.analysis import scan, seasons
 
-BORNE_OUT = 6.0  # nats by which a rhythm must foretell the periods better than an even rate (1 in 400 by chance; Ville 1939)
+BORNE_OUT = 6.0  # nats by which a rhythm must foretell the periods better than an even rate (a test by prediction; Dawid 1984)
+MOST_WEIGHT = 3.0  # a bucket weighs at most so much more than its requests: what fails by the hundred every night must not drown the day
 SLIP_S = 120  # what happens every night may come, and end, a few minutes early or late
 
 
@@ -29,6 +30,11 @@ class Usual:
     factor: np.ndarray
     periods: int
     period_s: int
+
+    @property
+    def share(self) -> np.ndarray:
+        """What failures and exposure of each bucket are divided by before the scan: its rate stays, its weight is bounded."""
+        return np.maximum(1.0, self.factor / MOST_WEIGHT)
 
     @property
     def note(self) -> str:

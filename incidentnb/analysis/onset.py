@@ -116,13 +116,15 @@ def _judge(frame: pd.DataFrame, width: int, start: datetime, stop: datetime, of_
     if season is not None:
         notes.append(season.note)
         numbers["days"] = season.periods
-    found = scan.find(failing, weight)
+    share = np.ones(len(total)) if season is None else season.share
+    found = scan.find(failing / share, weight / share)
     compared: list[tuple[Sources, Mix]] = []
     if found.rises and of_table:
-        found, weight, compared = _by_source(of_table[1](), found, failing, total, weight, use, numbers, notes)
+        found, failing, total, weight, compared = _by_source(of_table[1](), found, failing, total, weight, share, use, numbers, notes)
+        of_table = of_table if "risen" not in numbers.get("mix", {}) else None  # single requests tell of all sources only
     numbers["p_value"] = found.p_value
-    found = replace(found, smallest=min(1.0, found.smallest * (weight.sum() / total.sum())),  # of requests, where it was of exposure
-                    rises=tuple(replace(r, total=float(total[r.start:r.end].sum())) for r in found.rises))
+    found = replace(found, smallest=min(1.0, found.smallest * ((weight / share).sum() / total.sum())),  # of requests, where it was of exposure
+                    rises=tuple(_of_requests(r, failing, total, weight * found.p0) for r in found.rises))
     if not found.rises:
         return _quiet(frame, found, numbers, unit_name, query, digest, notes)
     level = found.p0 * np.where(total > 0, weight / np.where(total > 0, total, 1.0), 1.0)
@@ -149,9 +151,18 @@ def _judge(frame: pd.DataFrame, width: int, start: datetime, stop: datetime, of_
     return _spike(frame, found, numbers, largest, unit_name, query, digest, notes, bool(unproved))
 
 
-def _by_source(split: list[Sources], found: Scan, failing: np.ndarray, total: np.ndarray, weight: np.ndarray, use: np.ndarray,
-               numbers: dict[str, Any], notes: list[str]) -> tuple[Scan, np.ndarray, list[tuple[Sources, Mix]]]:
-    """The scan again where a changed mix of the sources matters, with its exposure, and the sources compared; notes what there is to note."""
+def _of_requests(rise: Rise, failing: np.ndarray, total: np.ndarray, expected: np.ndarray) -> Rise:
+    inside = slice(rise.start, rise.end)
+    return replace(rise, failing=float(failing[inside].sum()), total=float(total[inside].sum()), expected=float(expected[inside].sum()))
+
+
+def _by_source(split: list[Sources], found: Scan, failing: np.ndarray, total: np.ndarray, weight: np.ndarray, share: np.ndarray,
+               use: np.ndarray, numbers: dict[str, Any], notes: list[str]) -> tuple[Scan, Any, Any, Any, list[tuple[Sources, Mix]]]:
+    """The scan again where a changed mix of the sources matters: with their usual rates, or of the one source whose own rate rose.
+
+    Returns:
+        The scan, the failing and total requests and the exposure that it is of, and the sources compared; notes what there is to note.
+    """
     import numpy as np
 
     from incidentnb.analysis import scan, sources
@@ -162,16 +173,25 @@ def _by_source(split: list[Sources], found: Scan, failing: np.ndarray, total: np
     factor = weight / np.where(total > 0, total, 1.0)
     compared = sources.compare(split, factor, use, inside())
     if compared and compared[0][1].explained >= sources.MATTERS:
-        split_by, mix = compared[0]
-        numbers["mix"] = {"column": split_by.column, "explained": min(1.0, mix.explained)}
+        one, mix = compared[0]
+        numbers["mix"] = {"column": one.column, "explained": min(1.0, mix.explained)}
         notes.append(mix.note)
         weight = mix.exposure * use
-        found = scan.find(failing, weight)
+        found = scan.find(failing / share, weight / share)
+        if mix.risen is None and not sources.new_note(one, mix):
+            found = replace(found, rises=())
+        elif mix.risen is not None and (not found.rises or mix.own[mix.risen] >= sources.MOST_OF * np.maximum(mix.own, 0).sum()):
+            alone = [part[mix.risen] * use for part in (one.failing, one.total)]  # what the others fail at all times would drown it
+            by_itself = scan.find(alone[0] / share, alone[1] * factor / share)
+            if by_itself.rises:
+                found, (failing, total), weight = by_itself, alone, alone[1] * factor
+                numbers["mix"]["risen"] = one.values[mix.risen]
+                notes.append(f"The rise told here is that of {one.column} {one.values[mix.risen]} alone.")
         compared = sources.compare(split, factor, use, inside()) if found.rises else []
     if found.rises:
         notes += [note for one, mix in compared if (note := sources.new_note(one, mix))][:1]
     notes += next((told for one in split if (told := sources.ended_notes(one))), [])
-    return found, weight, compared
+    return found, failing, total, weight, compared
 
 
 def _unproved(compared: list[tuple[Sources, Mix]], rise: Rise, places: int) -> str:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from incidentnb.analysis import silence
+from incidentnb.analysis import scan, silence
 from incidentnb.analysis.exposure import believed
 from incidentnb.analysis.rates import percent
+from incidentnb.analysis.resampling import two_rates
 from incidentnb.times import at
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from incidentnb.evidence.table import LogTable
 
 COLUMNS, MOST_VALUES, MOST_PAIRS = ("service", "source"), 50, 400
-LEAST_OUTSIDE = 30  # requests outside of a rise that a source's usual rate rests on
+LEAST_OUTSIDE, LEAST_FAILED = 30, 5  # requests outside of a rise that a source's usual rate rests on; with fewer failures it is believed less
+BEYOND = 6.0  # nats by which a source's own rate must have risen
 MATTERS = 0.25  # the share of the failures above the usual that a changed mix must explain to be reckoned with
 MOST_OF = 0.5  # of them, by sources that are new, or that ended
 LEAST_TO_COME = 5.0  # failures that an ended source would have had to log after the end of a spike to prove that it ended
@@ -53,7 +55,8 @@ class Mix:
     Attributes:
         explained: share of the failures above the usual that the changed mix explains.
         exposure: requests per bucket, times the usual rate of their sources over that of all; note: what changed.
-        own: what each source failed above its usual rate in the rise; new: those that were not seen outside of it.
+        own: what each source failed above its usual rate in the rise; new: those that were not seen outside of it; risen: the number of the
+            source whose own rate rose most, by twice and beyond chance; ``None`` where no one's did.
     """
 
     explained: float
@@ -61,6 +64,7 @@ class Mix:
     note: str
     own: np.ndarray
     new: np.ndarray
+    risen: int | None
 
 
 def read(table: LogTable, start: datetime, stop: datetime, first: datetime, places: int, width: int) -> list[Sources]:
@@ -90,7 +94,8 @@ def mix(sources: Sources, factor: np.ndarray, use: np.ndarray, inside: np.ndarra
     """How far a changed mix of the sources explains a rise; ``None`` where nothing lies outside of it to compare with.
 
     Method: indirect standardisation (Mantel & Haenszel 1959; Keiding 1987): the failures to expect in a bucket are the sum over the
-    sources of its requests times the source's rate outside of the rise; a rate is believed less one standard error, toward that of all.
+    sources of its requests times the source's rate outside of the rise; one of fewer than five failures is believed less one standard error,
+    toward that of all. A source's own rise is a likelihood ratio of its two rates.
     Complexity: values × buckets.
 
     Args:
@@ -104,17 +109,22 @@ def mix(sources: Sources, factor: np.ndarray, use: np.ndarray, inside: np.ndarra
     level = (failed[:, out].sum() + 0.5) / (whole + 1.0)
     before, now = requests[:, out].sum(axis=1), requests[:, inside].sum(axis=1)
     known = (sources.total[:, out].sum(axis=1) >= LEAST_OUTSIDE) & ((sources.total[:, out] > 0).sum(axis=1) >= 2)
-    rate = np.where(known, level * believed(failed[:, out].sum(axis=1), level * before), level)
+    f_before, f_now = failed[:, out].sum(axis=1), failed[:, inside].sum(axis=1)
+    rate = np.where(f_before >= LEAST_FAILED, (f_before + 0.5) / (before + 1), level * believed(f_before, level * before))
+    rate = np.where(known, rate, level)
     exposure = (requests * rate[:, None]).sum(axis=0) / level
     above = failed[:, inside].sum() - level * now.sum()
     explained = float((now * (rate - level)).sum() / above) if above > 0 else 0.0
     shares = now / max(1e-12, now.sum()), before / whole
     main = int(np.argmax((shares[0] - shares[1]) * (rate - level)))
-    own = failed[:, inside].sum(axis=1) - now * rate
+    own = f_now - now * rate
+    beyond = two_rates(f_now, now, f_before, np.maximum(before, 1e-9)) - np.log(len(rate))
+    risen = np.flatnonzero(known & (f_now >= scan.AT_LEAST_RATIO * now * rate) & (own >= scan.AT_LEAST_EXCESS) & (beyond >= BEYOND))
     usual = percent(float(failed[main, out].sum() / max(1.0, sources.total[main, out].sum())))
     note = (f"The mix of the {sources.column}s changed: {sources.column} {sources.values[main]}, of whose requests {usual} fail otherwise too, "
             f"holds {percent(float(shares[0][main]))} of the requests in the rise and {percent(float(shares[1][main]))} of those outside of it.")
-    return Mix(explained, exposure, note, own, ~known & (now > 0) & ~_replacing(sources))
+    return Mix(explained, exposure, note, own, ~known & (now > 0) & ~_replacing(sources),
+               int(risen[np.argmax(own[risen])]) if len(risen) else None)
 
 
 def _replacing(sources: Sources) -> np.ndarray:
