@@ -235,7 +235,10 @@ def test_bad_data_is_one_line(tmp_path):
     duty = '[[duty]]\nid = "x"\nphase = "detection"\nwhat = "Do."\n'
     for text, match in ((duty + "when =", "runbook.toml:5"), (duty + 'fase = "x"', "no such field: fase"), ('[[duty]]\nid = "x"', "is missing"),
                         (duty.replace("detection", "later"), "no such phase"), (duty + 'check = "luck"', "no such check"), (duty * 2, "one id"),
-                        ('[calendar]\nzone = "Mars"', "no such time zone"), ("\0", "runbook.toml")):
+                        ('[calendar]\nzone = "Mars"', "runbook.toml:1: Mars: no such time zone"), ("\0", "runbook.toml"),
+                        (duty + 'clock = { within = "5x" }', "runbook.toml:1: duty x: 5x: not a length of time"),
+                        (duty + "severities = [5]", "no such severity: 5"), ('duty = "x"', "no list of tables"),
+                        ("[response]\nSEV-1 = { soon = true }", "runbook.toml:2: response SEV-1: clock: no such clock")):
         path.write_text(text)
         with pytest.raises(InputError, match=match) as error:
             runbook.rules(path)

@@ -1,11 +1,17 @@
 """The team file: every value with its line, every mistake in one line."""
 
+import json
+import re
 import tomllib
+from datetime import UTC, datetime
 
+import jsonschema
 import pytest
 
+from incidentnb import cli, places
 from incidentnb.exceptions import InputError
-from incidentnb.record import team, toml_lines
+from incidentnb.publish import redaction
+from incidentnb.record import incident, runbook, status, team, team_page, toml_lines
 
 WHOLE = """# what incidentnb need not be told again
 logs = ["logs/*.log",
@@ -132,3 +138,90 @@ def test_every_leaf_of_any_toml_has_its_line():
     assert all(path in at for path in leaves(tomllib.loads(text), ()) if path)
     assert [at[path] for path in (("a", "b"), ("c", 0, "k"), ("c", 0, "l m", 1), ("c", 1), ("d", "e", "f"), ("g", 0, "h", 1, "i"))] == [
         1, 5, 6, 7, 11, 16]
+
+
+def test_the_example_changes_nothing_and_every_line_of_it_is_right(tmp_path):
+    """Copied as it is, the example sets nothing; with its comment marks taken away it sets every field, and its schema agrees."""
+    assert written(tmp_path, team_page.example()).origin == dict.fromkeys(team.FIELDS, team.BUILT_IN)
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "runbook.toml").write_text(runbook.FILE.read_text(encoding="utf-8"), encoding="utf-8")
+    used = re.sub(r"^# (?=[a-z_]+ *=|\[)", "", team_page.example(), flags=re.MULTILINE)
+    found = written(tmp_path, used)
+    assert team.BUILT_IN not in found.origin.values()
+    schema = json.loads((places.schemas() / "config.schema.json").read_text(encoding="utf-8"))
+    assert schema["properties"].keys() == set(team.FIELDS)
+    jsonschema.validate(tomllib.loads(used), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"lgos": []}, schema)
+
+
+def test_config_shows_what_holds_and_from_where(tmp_path, monkeypatch, capsys):
+    """``incidentnb config`` shows each value with its line; without a file it says so and shows one to begin with."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["config"]) == 0
+    out = capsys.readouterr().out
+    assert "no incidentnb.toml here or above" in out and team_page.example() in out
+    written(tmp_path, WHOLE)
+    assert cli.main(["config"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(re.fullmatch(r"zone +Europe/Berlin +incidentnb.toml:6", line) for line in lines)
+    assert any(line.startswith("warning: incidentnb.toml:2: logs: nothing is there: ") for line in lines)
+    assert cli.main(["config", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)["values"]
+    assert values["calendar.start"] == {"value": "08:30", "from": "incidentnb.toml:12"}
+    assert values["calendar.zone"]["from"] == "incidentnb.toml:6" and values["calendar.end"]["from"] == "built in"
+    assert cli.main(["config", "--example"]) == 0
+    assert capsys.readouterr().out == team_page.example()
+
+
+def test_open_needs_a_title_and_a_severity(tmp_path, monkeypatch, capsys):
+    """The incident reads what the team file names, has its commander, zone and channel; an option takes the place of a setting."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INCIDENTNB_ACTOR", "zoe")
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "other").mkdir()
+    written(tmp_path, 'repos = "shop"\nzone = "Europe/Berlin"\nic = "Ada"\n[channels]\nprefix = "inc-"\n')
+    assert cli.main(["open", "Checkout 5xx", "--severity", "SEV-2", "--at", "2026-11-23T15:00"]) == 0
+    known = incident.load(incident.locate(None, tmp_path))
+    assert (known.ic, known.sources["zone"], known.channel) == ("Ada", "Europe/Berlin", "#inc-2026-11-23-checkout-5xx")
+    assert known.sources["repos"] == [str(tmp_path / "shop")]
+    assert known.opened_at == datetime(2026, 11, 23, 14, tzinfo=UTC)
+    assert cli.main(["open", "Other", "--severity", "SEV-2", "--at", "2026-11-24T15:00", "--repo", "other", "--ic", "Bo", "--zone", "UTC"]) == 0
+    known = incident.load(incident.locate("2026-11-24-other", tmp_path))
+    assert (known.ic, known.sources["zone"], known.sources["repos"]) == ("Bo", "UTC", [str(tmp_path / "other")])
+    written(tmp_path, 'repos = "gone"')
+    capsys.readouterr()
+    assert cli.main(["open", "Third", "--severity", "SEV-2"]) == 2
+    assert capsys.readouterr().err.startswith("incidentnb: incidentnb.toml:1: repos: no such file or directory: ")
+
+
+def test_calendar_and_runbook_of_the_team_are_what_duties_use(tmp_path, monkeypatch):
+    """Working hours, clocks and duties of an incident are those of the team file above it, wherever one stands."""
+    monkeypatch.chdir("/")
+    folder = incident.create(tmp_path, "Slow search", "SEV-3", at="2026-11-23T10:00:00Z", recorded_at=datetime(2026, 11, 23, 10, tzinfo=UTC))
+    now = datetime(2026, 11, 23, 11, tzinfo=UTC)
+    assert status.status(incident.load(folder), now)["clocks"][0]["due"] == "2026-11-24T10:00:00Z"
+    written(tmp_path, '[calendar]\nholidays = ["2026-11-24"]')
+    assert status.status(incident.load(folder), now)["clocks"][0]["due"] == "2026-11-25T10:00:00Z"
+    (tmp_path / "mine.toml").write_text('[response]\nSEV-3 = { within = "1h" }\n[[duty]]\nid = "call"\nphase = "detection"\nwhat = "Call."\n'
+                                        "gate = true\n", encoding="utf-8")
+    written(tmp_path, 'runbook = "mine.toml"')
+    found = status.status(incident.load(folder), now)
+    assert [duty["id"] for duty in found["duties"]] == ["call"] and found["clocks"][0]["due"] == "2026-11-23T11:00:00Z"
+    assert [duty.id for duty in runbook.blockers(incident.load(folder), now)] == ["call"]
+
+
+def test_rules_of_the_team_redact_and_keep(tmp_path, monkeypatch, capsys):
+    """A rule of the team hides what the built-in ones do not know, for its audiences; another keeps what they would hide."""
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, "[[redaction]]\nname = 'order'\npattern = 'ORD-[0-9]+'\naction = 'personal'\n"
+                      "[[redaction]]\nname = 'office'\npattern = '10\\.1\\.[0-9.]+'\naction = 'keep'\n")
+    text = "ORD-77 from 10.1.2.3 and 10.2.2.3, ORD-77 again"
+    (tmp_path / "a.log").write_text(text, encoding="utf-8")
+    assert cli.main(["redact", "a.log"]) == 0
+    assert capsys.readouterr().out == "⟦order:1⟧ from 10.1.2.3 and ⟦ipv4:2⟧, ⟦order:1⟧ again"
+    assert cli.main(["redact", "a.log", "--audience", "internal"]) == 0
+    assert capsys.readouterr().out == text
+    extra = redaction.rules_of(team.load(tmp_path).redaction)
+    assert redaction.redact_html(f"<p>{text}</p>", extra=extra)[0] == "<p>⟦order:1⟧ from 10.1.2.3 and ⟦ipv4:2⟧, ⟦order:1⟧ again</p>"
+    assert "ORD" not in redaction.redact_markdown(text, extra=extra)[0]

@@ -145,6 +145,8 @@ def _verbs_of_analysis(verb) -> None:
 
 
 def _verbs_of_an_incident(verb) -> None:
+    verb("config", "what holds for your team, and on which line of incidentnb.toml it stands").add_argument(
+        "--example", action="store_true", help="a file to begin with: incidentnb config --example > incidentnb.toml")
     made = verb("open", "make the incident folder, read the evidence, execute the first investigation", _reading, _by)
     made.add_argument("title", metavar="TITLE", nargs="+", help="what is wrong, in a few words")
     made.add_argument("--severity", metavar="SEV", required=True, help="SEV-1, SEV-2, SEV-3 or SEV-4")

@@ -110,14 +110,16 @@ def _formats(args: argparse.Namespace) -> Answer:
 
 def _redact(args: argparse.Namespace) -> Answer:
     from incidentnb.publish import redaction
+    from incidentnb.record import team
 
+    extra = redaction.rules_of(team.load(os.curdir).redaction)
     try:
         data = sys.stdin.buffer.read() if args.file == "-" else Path(args.file).read_bytes()
     except OSError as error:
         raise InputError(args.file, f"cannot be read: {error.strerror or error}") from None
     if b"\0" in data[:65536]:
         raise InputError(args.file, "looks binary", "name a text file")
-    text, counts = redaction.redact(data.decode("utf-8", "replace"), audience=args.audience)
+    text, counts = redaction.redact(data.decode("utf-8", "replace"), audience=args.audience, extra=extra)
     hidden = ", ".join(f"{n:,} {kind}" for kind, n in sorted(counts.items()))
     sys.stdout.write(text)
     sys.stdout.flush()
@@ -128,14 +130,24 @@ def _redact(args: argparse.Namespace) -> Answer:
 # -- an incident's life -------------------------------------------------------------------------------------------------------------
 
 
+def _config(args: argparse.Namespace) -> Answer:
+    from incidentnb.record import team, team_page
+
+    if args.example:
+        return Answer({"example": team_page.example()}, team_page.example())
+    shown = team_page.config(team.load(os.curdir))
+    return Answer(shown, team_page.config_text(shown))
+
+
 def _open(args: argparse.Namespace) -> Answer:
     from incidentnb.cli import pages, terminal
-    from incidentnb.workflow import running
+    from incidentnb.record import incident
+    from incidentnb.workflow import opening, running
 
     how = {key: value for key, value in _how(args).items() if key != "progress"}
-    folder = running.open_incident(" ".join(args.title), args.severity, logs=args.logs, changes=args.changes, repos=args.repo, ic=args.ic,
-                                   parent=args.parent, at=args.at, by=args.by, **how)
-    if not args.logs:
+    folder = opening.open_with_team(" ".join(args.title), args.severity, logs=args.logs, changes=args.changes, repos=args.repo, ic=args.ic,
+                                    parent=args.parent, at=args.at, by=args.by, **how)
+    if not incident.load(folder).sources["logs"]:
         return Answer(*pages.opened(folder, None))
     made = running.investigate(folder, reading=terminal.progress(), cells=terminal.cells())
     return Answer(*pages.opened(folder, made), made.exit_code)
@@ -296,7 +308,6 @@ _RECORD = ("note", "hypothesis", "evidence", "verdict", "mitigate", "decide", "s
            "duty", "retract", "close", "reopen")
 VERBS: dict[str, Callable[[argparse.Namespace], Answer | None]] = {
     "demo": _demo, "drill": _drill, "triage": _triage, "onset": _onset, "scope": _scope, "patterns": _patterns, "services": _services,
-    "formats": _formats,
-    "redact": _redact, "open": _open, "investigate": _investigate, "lab": _lab, "status": _status, "resolve": _resolve, "replay": _replay,
-    "export": _export, "verify": _verify, **dict.fromkeys(_RECORD, _record),
+    "formats": _formats, "redact": _redact, "config": _config, "open": _open, "investigate": _investigate, "lab": _lab, "status": _status,
+    "resolve": _resolve, "replay": _replay, "export": _export, "verify": _verify, **dict.fromkeys(_RECORD, _record),
 }

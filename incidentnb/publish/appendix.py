@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Export:
 
 
 def export(run_notebook: Path | str, out: Path | str, *, to: str = "html", header: Mapping[str, Any] | None = None,
-           audience: str = "public", key: bytes | None = None) -> Export:
+           audience: str = "public", key: bytes | None = None, extra: Sequence[redaction.Rule] = ()) -> Export:
     """Write the appendix of an executed notebook, in place of an older one at once.
 
     Args:
@@ -52,6 +52,7 @@ def export(run_notebook: Path | str, out: Path | str, *, to: str = "html", heade
         header: what stands at the head, as ``page.page`` takes it.
         audience: whose eyes it is for, as ``redaction.redact`` takes it.
         key: makes the pseudonyms agree between exports of one incident.
+        extra: the team's own rules, as ``redaction.redact`` takes them.
 
     Raises:
         InputError: the notebook cannot be read, an unknown ``to``, a place that cannot be written.
@@ -59,7 +60,7 @@ def export(run_notebook: Path | str, out: Path | str, *, to: str = "html", heade
     out = Path(out)
     if to not in ("html", "md"):
         raise InputError(f"export --to {to}", "no such form", "html or md")
-    eyes = _Eyes(audience, key)
+    eyes = _Eyes(audience, key, extra)
     notebook = redacted(read(run_notebook), eyes)
     model = pages.page(notebook, redacted(dict(header), eyes) if header is not None else None)
     model["hidden"] = eyes.told()
@@ -129,11 +130,12 @@ class _Eyes:
 
     audience: str
     key: bytes | None
+    extra: Sequence[redaction.Rule] = ()
     names: dict[str, str] = field(default_factory=dict)
     hidden: Counter[str] = field(default_factory=Counter)
 
     def see(self, text: str, how: Callable[..., tuple[str, Counter[str]]] = redaction.redact) -> str:
-        shown, found = how(text, audience=self.audience, names=self.names, key=self.key)
+        shown, found = how(text, audience=self.audience, names=self.names, key=self.key, extra=self.extra)
         self.hidden.update(found)
         return shown
 

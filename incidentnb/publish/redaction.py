@@ -12,10 +12,11 @@ import html
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 
 from incidentnb import sinks
+from incidentnb.record.team import Redaction
 
 AUDIENCES = ("internal", "customer", "public")  # internal: secrets only; the others: personal data too
 _MARK = re.compile(r"⟦[a-z]+:[0-9a-z]+⟧")
@@ -31,6 +32,7 @@ class Rule:
         pattern: finds it; the groups named ``v`` are the secret, without one the whole match is.
         accept: whether a match is one after all.
         personal: whether it is personal data, which an internal reader may see, and no secret.
+        keep: whether what it matches stays readable, whatever another rule says of it.
     """
 
     kind: str
@@ -38,10 +40,16 @@ class Rule:
     pattern: re.Pattern[str]
     accept: Callable[[re.Match[str]], bool] = lambda match: True
     personal: bool = False
+    keep: bool = False
 
 
-def redact(text: str, *, audience: str = "public", names: MutableMapping[str, str] | None = None,
-           key: bytes | None = None) -> tuple[str, Counter[str]]:
+def rules_of(given: Iterable[Redaction]) -> tuple[Rule, ...]:
+    """The rules of a team file (``record.team``) as rules of this table."""
+    return tuple(Rule(one.name, (), one.pattern, personal=one.action == "personal", keep=one.action == "keep") for one in given)
+
+
+def redact(text: str, *, audience: str = "public", names: MutableMapping[str, str] | None = None, key: bytes | None = None,
+           extra: Sequence[Rule] = ()) -> tuple[str, Counter[str]]:
     """Text as an audience may see it, and how many values of each kind were hidden.
 
     Args:
@@ -49,6 +57,7 @@ def redact(text: str, *, audience: str = "public", names: MutableMapping[str, st
         audience: ``internal`` hides secrets, ``customer`` and ``public`` personal data too.
         names: value → pseudonym so far; give the same mapping to every text of one export, so that counts and joins survive.
         key: makes the pseudonyms (HMAC-SHA-256), so that they agree between exports of one incident; without it they are numbered.
+        extra: rules beside ``RULES``, asked before them; ``rules_of`` makes them of a team file.
 
     Raises:
         ValueError: no such audience.
@@ -57,22 +66,26 @@ def redact(text: str, *, audience: str = "public", names: MutableMapping[str, st
         raise ValueError(f"no such audience: {audience}")
     names, counts, lower = {} if names is None else names, Counter(), text.lower()
 
+    kept = [rule.pattern for rule in extra if rule.keep]
+
     def hide(kind: str, value: str) -> str:
+        if any(pattern.fullmatch(value) for pattern in kept):
+            return value
         counts[kind] += 1
         if value not in names:
             number = hmac.new(key, value.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:8] if key else str(len(names) + 1)
             names[value] = f"⟦{kind}:{number}⟧"
         return names[value]
 
-    for rule in RULES:
-        if (rule.personal and audience == "internal") or (rule.hint and not any(hint in lower for hint in rule.hint)):
+    for rule in (*extra, *RULES):
+        if rule.keep or (rule.personal and audience == "internal") or (rule.hint and not any(hint in lower for hint in rule.hint)):
             continue
         text = rule.pattern.sub(lambda match, rule=rule: _hidden(match, rule, hide), text)
     return text, counts
 
 
 def _hidden(match: re.Match[str], rule: Rule, hide: Callable[[str, str], str]) -> str:
-    if not rule.accept(match):
+    if not rule.accept(match) or not match[0]:
         return match[0]
     if rule.kind == "cookie":
         pairs = _PAIR.sub(lambda pair: pair[0] if pair[1].strip().lower() in _COOKIE_ATTRIBUTES or _MARK.search(pair[2])
@@ -88,8 +101,8 @@ def _hidden(match: re.Match[str], rule: Rule, hide: Callable[[str, str], str]) -
     return hide(rule.kind, match[0])
 
 
-def redact_html(page: str, *, audience: str = "public", names: MutableMapping[str, str] | None = None,
-                key: bytes | None = None) -> tuple[str, Counter[str]]:
+def redact_html(page: str, *, audience: str = "public", names: MutableMapping[str, str] | None = None, key: bytes | None = None,
+                extra: Sequence[Rule] = ()) -> tuple[str, Counter[str]]:
     """A finished HTML page with what its readers see redacted: text between tags and attribute values, never image data.
 
     What an earlier text showed to be a secret (``names``) is hidden wherever it stands, also without its context.
@@ -109,7 +122,7 @@ def redact_html(page: str, *, audience: str = "public", names: MutableMapping[st
         if len(escaped) < 4 or escaped.isspace():
             return escaped
         plain = html.unescape(escaped)
-        text, found = redact(plain, audience=audience, names=names, key=key)
+        text, found = redact(plain, audience=audience, names=names, key=key, extra=extra)
         text, more = hide_known(text, known, names)
         counts.update(found)
         counts.update(more)
@@ -119,24 +132,24 @@ def redact_html(page: str, *, audience: str = "public", names: MutableMapping[st
     return (head + style + _PIECES.sub(visible, rest) if style else _PIECES.sub(visible, page)), counts
 
 
-def redact_markdown(document: str, *, audience: str = "public", names: MutableMapping[str, str] | None = None,
-                    key: bytes | None = None) -> tuple[str, Counter[str]]:
+def redact_markdown(document: str, *, audience: str = "public", names: MutableMapping[str, str] | None = None, key: bytes | None = None,
+                    extra: Sequence[Rule] = ()) -> tuple[str, Counter[str]]:
     """Markdown with what its readers see redacted, also where marks are written as character references (``sinks.markdown``)."""
     names = {} if names is None else names
-    _, counts = redact(html.unescape(document), audience=audience, names=names, key=key)
+    _, counts = redact(html.unescape(document), audience=audience, names=names, key=key, extra=extra)
     known = known_values(names)
     for value in [value for value in names if "\n" in value]:
         document = document.replace(value, names[value])
     lines = document.split("\n")
     for number, line in enumerate(lines):
         plain = html.unescape(line) if "&" in line else line
-        shown, again = hide_known(redact(plain, audience=audience, names=names, key=key)[0], known, names)
+        shown, again = hide_known(redact(plain, audience=audience, names=names, key=key, extra=extra)[0], known, names)
         if shown == plain:
             continue
         counts.update(again)
         for value in [value for value in names if value in plain]:
             line = line.replace(sinks.markdown(value), names[value]).replace(value, names[value])
-        left = hide_known(redact(html.unescape(line), audience=audience, names=dict(names), key=key)[0], known, names)[0]
+        left = hide_known(redact(html.unescape(line), audience=audience, names=dict(names), key=key, extra=extra)[0], known, names)[0]
         lines[number] = line if left == html.unescape(line) else sinks.markdown(shown, len(shown))
     return "\n".join(lines), counts
 

@@ -13,7 +13,7 @@ from typing import Any
 from incidentnb import times
 from incidentnb.exceptions import InputError
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FAR = 3 * 366  # days that a deadline in working time may lie ahead
 
 
@@ -76,7 +76,7 @@ def calendar(given: dict[str, Any] | None = None) -> Calendar:
         if "zone" in given:
             found["zone"] = times.zone(str(given["zone"]))
         if "days" in given:
-            found["days"] = frozenset(_DAYS.index(str(day).lower()[:3]) for day in given["days"])
+            found["days"] = frozenset(DAYS.index(str(day).lower()[:3]) for day in given["days"])
         for key in ("start", "end"):
             if key in given:
                 found[key] = given[key] if isinstance(given[key], time) else time.fromisoformat(str(given[key]))

@@ -128,7 +128,8 @@ class Incident:
 
 def create(parent: Path | str, title: str, severity: str, *, logs: Iterable[str | Path] = (), changes: Iterable[str | Path] = (),
            repos: Iterable[str | Path] = (), ic: str | None = None, zone: str | None = None, at: Moment | str = None,
-           name: str | None = None, actor: str | None = None, recorded_at: datetime | None = None) -> Path:
+           name: str | None = None, actor: str | None = None, recorded_at: datetime | None = None,
+           channel_prefix: str | None = None) -> Path:
     """Make the folder of a new incident, with its journal begun, and return it.
 
     Args:
@@ -141,6 +142,7 @@ def create(parent: Path | str, title: str, severity: str, *, logs: Iterable[str 
         at: when it was opened, if not now.
         name: a name for the folder in place of the usual one.
         actor, recorded_at: as in ``journal.append``.
+        channel_prefix: what the name of its channel begins with, where it is not ``incident-``.
 
     Raises:
         InputError: no title, no such severity or zone, a name that is refused or taken, a folder that cannot be made.
@@ -158,7 +160,7 @@ def create(parent: Path | str, title: str, severity: str, *, logs: Iterable[str 
     try:
         for part in FOLDERS:
             (folder / part).mkdir()
-        body["channel"] = names.channel(folder.name)
+        body["channel"] = names.channel(folder.name, channel_prefix or "incident-")
         journal.append(folder, "opened", body, occurred_at=when, actor=actor, recorded_at=recorded)
     except (OSError, InputError) as error:
         _remove(folder)
@@ -172,8 +174,16 @@ def load(folder: Path | str, as_of: datetime | None = None, *, damaged: str = "r
     Raises:
         InputError: no incident folder, a damaged journal, nothing recorded yet at ``as_of``.
     """
-    folder = Path(folder)
-    entries = journal.read(folder, as_of, damaged=damaged)
+    return fold(folder, journal.read(folder, as_of, damaged=damaged), as_of)
+
+
+def fold(folder: Path | str, entries: Iterable[Entry], as_of: datetime | None = None) -> Incident:
+    """The state of an incident out of its entries, in order of ``seq``.
+
+    Raises:
+        InputError: none of them opens it.
+    """
+    folder, entries = Path(folder), list(entries)
     standing = lines.standing(entries)
     opened = next((entry for entry in standing if entry.kind == "opened"), None)
     if opened is None:

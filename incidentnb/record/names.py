@@ -28,10 +28,10 @@ def folder_name(day: date, title: str, taken: int = 0) -> str:
     return f"{day.isoformat()}-{describe(title)}" + (f"-{taken + 1}" if taken else "")
 
 
-def channel(folder: str) -> str:
+def channel(folder: str, prefix: str = "incident-") -> str:
     """The channel of an incident folder, ``#incident-…``: lower case letters, digits and hyphens, at most 80 with its ``#``."""
-    plain = re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-")
-    return f"#incident-{plain}"[:80].rstrip("-")
+    plain = re.sub(r"[^a-z0-9]+", "-", f"{prefix}{folder}".lower()).strip("-")
+    return f"#{plain}"[:80].rstrip("-")
 
 
 def check(name: str) -> str:

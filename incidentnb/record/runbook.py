@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from incidentnb.exceptions import InputError
-from incidentnb.record import checks, clocks, lines
+from incidentnb.record import checks, clocks, lines, team, toml_lines
 from incidentnb.record.clocks import Calendar, Clock
 from incidentnb.record.incident import Incident
 from incidentnb.record.lines import Entry
@@ -85,25 +83,37 @@ def rules(path: Path | str = FILE) -> Rules:
         InputError: the file is not there, is not TOML (file:line), or has a field, phase or check that is none.
     """
     path = Path(path)
+    data, at = toml_lines.read(path, team.shown(path))
+    place = {index: f"{team.shown(path)}:{at.get(('duty', index), 1)}" for index in range(len(data.get("duty", ())))}
     try:
-        text = path.read_text(encoding="utf-8")
-        data = tomllib.loads(text)
         days = clocks.calendar(data.get("calendar"))
-        duties = tuple(_line(item, path) for item in data.get("duty", ()))
-    except tomllib.TOMLDecodeError as error:
-        at = re.search(r"\(at line (\d+)", str(error))
-        raise InputError(f"{path}:{at[1] if at else text.count(chr(10)) + 1}", f"not TOML: {str(error).split(' (at')[0]}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(str(path), f"cannot be read: {error}") from None
+    except InputError as error:
+        raise InputError(f"{team.shown(path)}:{at.get(('calendar',), 1)}", f"{error.where}: {error.what}", error.do) from None
+    if not all(isinstance(item, dict) for item in data.get("duty", ())) or not isinstance(data.get("duty", []), list):
+        raise InputError(team.shown(path), "duty is no list of tables", "write [[duty]] before each")
+    duties = tuple(_line(item, place[index]) for index, item in enumerate(data.get("duty", ())))
+    for name, clock in dict(data.get("response", {})).items():
+        _clock(clock, f"{team.shown(path)}:{at.get(('response', name), 1)}: response {name}")
     doubled = {duty.id for duty in duties if sum(other.id == duty.id for other in duties) > 1}
     if doubled:
         raise InputError(str(path), f"two duties of one id: {min(doubled)}")
     return Rules(duties, tuple(data.get("rule", ())), dict(data.get("response", {})), days)
 
 
+def book_of(folder: Path | str) -> Rules:
+    """The runbook that an incident folder is judged by: the team's own data and calendar where its team file names them (``team.load``).
+
+    Raises:
+        InputError: the team file, or the runbook that it names, is wrong (file:line).
+    """
+    found = team.load(folder, Path.cwd())
+    book = rules(found.runbook or FILE)
+    return replace(book, calendar=found.calendar) if found.calendar else book
+
+
 def duties(incident: Incident, now: datetime, *, book: Rules | None = None, calendar: Calendar | None = None) -> tuple[Duty, ...]:
     """Every line of the runbook for this incident at ``now``, in the order of the data file."""
-    book = book or rules()
+    book = book or book_of(incident.folder)
     days = calendar or book.calendar
     return tuple(_judge(line, incident, now, book, days) for line in book.duties)
 
@@ -118,7 +128,7 @@ def response_clocks(incident: Incident, *, book: Rules | None = None, calendar: 
 
     A rise in severity starts the clock of the new one; a change unmakes a clock that had not run out.
     """
-    book = book or rules()
+    book = book or book_of(incident.folder)
     base = incident.milestones["detected"].at or incident.opened_at
     stopped = incident.milestones["acknowledged"].at
     found = []
@@ -220,8 +230,8 @@ def _matches(entry: Entry, pattern: dict[str, Any]) -> bool:
     return True
 
 
-def _line(item: dict[str, Any], path: Path) -> Line:
-    where = f"{path}: duty {item.get('id', '?')}"
+def _line(item: dict[str, Any], place: str) -> Line:
+    where = f"{place}: duty {item.get('id', '?')}"
     if unknown := item.keys() - Line.__dataclass_fields__.keys():
         raise InputError(where, f"no such field: {min(unknown)}", lines.nearest(min(unknown), list(Line.__dataclass_fields__)))
     if missing := {"id", "phase", "what"} - item.keys():
@@ -230,4 +240,16 @@ def _line(item: dict[str, Any], path: Path) -> Line:
         raise InputError(where, f"no such phase: {item['phase']}", f"one of {', '.join(PHASES)}")
     if item.get("check") and checks.find(item["check"]) is None:
         raise InputError(where, f"no such check: {item['check']}")
+    if item.get("clock", "response") != "response":
+        _clock(item["clock"], where)
+    if wrong := [n for n in item.get("severities", ()) if n not in (1, 2, 3, 4)]:
+        raise InputError(where, f"no such severity: {wrong[0]}", "severities = [1, 2]")
     return Line(**{key: tuple(value) if isinstance(value, list) else value for key, value in item.items()})
+
+
+def _clock(rule: Any, where: str) -> None:
+    """Try a clock once, so that a mistake is told when the file is read and not at 3 a.m."""
+    try:
+        clocks.deadline(rule if isinstance(rule, dict) else {"clock": rule}, datetime(2026, 1, 1, tzinfo=UTC), Calendar())
+    except InputError as error:
+        raise InputError(where, f"{error.where}: {error.what}", error.do) from None

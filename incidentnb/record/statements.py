@@ -165,7 +165,7 @@ def duty(folder: Path | str, duty: str, state: str, reason: str = "", *, at: Mom
     """Give one's word on a duty of the runbook: ``done``, ``skipped`` (with the reason) or ``not applicable`` (with the reason)."""
     from incidentnb.record import runbook
 
-    known = [item.id for item in runbook.rules().duties]
+    known = [item.id for item in runbook.book_of(folder).duties]
     if duty not in known:
         raise InputError(f"duty {str(duty)[:60]}", "no such duty in the runbook", lines.nearest(str(duty), known))
     word = words.one_of(state, ("done", "skipped", "not applicable"), "duty")

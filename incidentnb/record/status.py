@@ -28,7 +28,7 @@ def status(incident: Incident, now: datetime | None = None, *, book: Rules | Non
     kept, broken), ``milestones``, ``metrics``, ``mitigations[]``, ``failures[]`` (sections of notebooks that could not be computed).
     """
     now = now or times.now()
-    book = book or runbook.rules()
+    book = book or runbook.book_of(incident.folder)
     duties = runbook.duties(incident, now, book=book, calendar=calendar)
     clocks = runbook.response_clocks(incident, book=book, calendar=calendar)
     fates = [(post, post.promise(now)) for post in incident.posts]

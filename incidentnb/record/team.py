@@ -135,16 +135,16 @@ def read(path: Path) -> Team:
     Raises:
         InputError: as ``load``.
     """
-    shown = _shown(path)
-    data, at = toml_lines.read(path, shown)
-    file = _File(path.parent, shown, at)
+    name = shown(path)
+    data, at = toml_lines.read(path, name)
+    file = _File(path.parent, name, at)
     file.known(data, FIELDS, ())
-    found = {name: getattr(file, _READERS.get(name, name))(data[name], (name,)) for name in FIELDS if name in data}
+    found = {field: getattr(file, _READERS.get(field, field))(data[field], (field,)) for field in FIELDS if field in data}
     if "calendar" not in data and found.get("zone") and "runbook" not in data:
         found["calendar"] = clocks.calendar({"zone": found["zone"]})
     elif "calendar" in data and found.get("zone") and "zone" not in data["calendar"]:
         found["calendar"] = clocks.calendar(data["calendar"] | {"zone": found["zone"]})
-    origin = {name: file.place((name,)) if name in data else BUILT_IN for name in FIELDS}
+    origin = {field: file.place((field,)) if field in data else BUILT_IN for field in FIELDS}
     for table in ("calendar", "channels"):
         origin |= {f"{table}.{key}": file.place((table, key)) for key in data.get(table, ())}
     return Team(**found, path=path, origin=origin)
@@ -318,7 +318,7 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "a date or time")
 
 
-def _shown(path: Path) -> str:
-    """The file as errors call it: as seen from here where that is no longer."""
+def shown(path: Path) -> str:
+    """A file as errors call it: as seen from here where that is no longer."""
     seen = os.path.relpath(path)
     return seen if len(seen) < len(str(path)) else str(path)

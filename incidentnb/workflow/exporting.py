@@ -11,7 +11,7 @@ from typing import Any
 from incidentnb import times
 from incidentnb.exceptions import InputError
 from incidentnb.record import incident as records
-from incidentnb.record import journal
+from incidentnb.record import journal, team
 from incidentnb.workflow import running
 
 KINDS = {"html": ".html", "md": ".md"}
@@ -35,9 +35,10 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
     Raises:
         InputError: no incident there, no such kind, no such run.
     """
-    from incidentnb.publish import appendix
+    from incidentnb.publish import appendix, redaction
 
     folder = Path(folder)
+    extra = redaction.rules_of(team.load(folder, Path.cwd()).redaction)
     for kind in to:
         if kind not in KINDS:
             raise InputError("--to", f"{kind} is none of {', '.join(KINDS)}")
@@ -46,7 +47,7 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
     written = []
     for kind in dict.fromkeys(to):
         out = folder / "exports" / f"{'appendix' if run is None else chosen.stem}{KINDS[kind]}"
-        made = appendix.export(chosen, out, to=kind, header=header(known), audience=audience)
+        made = appendix.export(chosen, out, to=kind, header=header(known), audience=audience, extra=extra)
         body = {"path": str(out.relative_to(folder)), "sha256": made.digest, "run": chosen.name, "head": journal.head(folder),
                 "audience": audience, "hidden": made.hidden}
         journal.append(folder, "export", body, occurred_at=times.now())

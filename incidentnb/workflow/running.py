@@ -56,7 +56,7 @@ class Run:
 def open_incident(title: str, severity: str, *, logs: Sequence[str | Path], changes: Sequence[str | Path] = (),
                   repos: Sequence[str | Path] = (), ic: str | None = None, parent: Path | str = ".", at: Any = None, by: str | None = None,
                   zone: str | None = None, format: str | None = None, year: int | None = None, formats_dir: str | Path | None = None,
-                  ) -> Path:
+                  channel_prefix: str | None = None) -> Path:
     """Make the folder of a new incident, its sources checked and recorded; ``investigate`` does the rest.
 
     Args:
@@ -67,18 +67,20 @@ def open_incident(title: str, severity: str, *, logs: Sequence[str | Path], chan
         at: when it was opened; by default now.
         by: who opens it.
         zone, format, year, formats_dir: how logs are read that do not say themselves.
+        channel_prefix: what the name of its channel begins with, where it is not ``incident-``.
 
     Raises:
         InputError: no such severity or zone, a path that is not there; nothing was made then.
     """
-    _check_sources(logs, changes, repos)
+    check_sources(logs, changes, repos)
     if format is not None:
         from incidentnb.evidence import formats
 
         known = formats.load([Path(formats_dir)] if formats_dir else [])
         if format not in known:
             raise InputError("--format", f"no such format: {format}", lines.nearest(format, sorted(known)))
-    folder = records.create(parent, title, severity, logs=logs, changes=changes, repos=repos, ic=ic, zone=zone, at=at, actor=by)
+    folder = records.create(parent, title, severity, logs=logs, changes=changes, repos=repos, ic=ic, zone=zone, at=at, actor=by,
+                            channel_prefix=channel_prefix)
     reading = {"format": format, "year": year, "formats_dir": str(Path(formats_dir).absolute()) if formats_dir else None}
     if any(value is not None for value in reading.values()):
         journal.append(folder, "sources", {"reading": reading}, actor=by)
@@ -93,11 +95,16 @@ def add_sources(folder: Path | str, *, logs: Sequence[str | Path] = (), changes:
         InputError: a path is not there.
     """
     if logs or changes or repos:
-        _check_sources(logs, changes, repos)
+        check_sources(logs, changes, repos)
         statements.add_sources(folder, logs=logs, changes=changes, repos=repos)
 
 
-def _check_sources(logs: Sequence[str | Path], changes: Sequence[str | Path], repos: Sequence[str | Path]) -> None:
+def check_sources(logs: Sequence[str | Path], changes: Sequence[str | Path], repos: Sequence[str | Path]) -> None:
+    """See that each of these is there.
+
+    Raises:
+        InputError: one is not.
+    """
     from incidentnb.evidence import files
 
     if logs:
