@@ -87,3 +87,38 @@ def chat(text: object, limit: int = 3000) -> str:
     """Text for a chat message: mentions and links in it stay text (Slack's three escapes, and a split ``@``)."""
     flat = clip(visible(text, keep="\n"), limit)
     return flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\u2060")
+
+
+_TAG = re.compile(r"<(?=[A-Za-z/!?@#])")
+_MENTION = re.compile(r"@(?=\w)")
+
+
+def message(text: object, limit: int = 300) -> str:
+    """Text for a plain message that people paste into chat, mail or a status page: one line, readable as it was written.
+
+    No tag opens in it, nobody is mentioned, and nothing turns into a link: ``<`` before a name is ``‹``, ``@`` and ``://`` are split by a mark
+    that takes no room. What a place itself makes of asterisks and backticks is the business of its payload (``chat``).
+    """
+    flat = " ".join(visible(str(text).replace("\r\n", "\n").replace("\t", " "), keep="\n").split())
+    shown = flat if len(flat) <= limit else flat[:limit - 1].rstrip() + "…"
+    shown = _MENTION.sub("@\u2060", _TAG.sub("‹", shown)).replace("://", ":\u2060//").replace("](", "]\u2060(")
+    return shown
+
+
+def slack(text: object, limit: int = 3000) -> str:
+    """Text for a Slack message, of at most ``limit`` characters after escaping: no mention, no link, no formatting comes out of it.
+
+    The three escapes, a split ``@`` and ``://``; marks of formatting (``* _ ~ `` and the backtick) are look-alikes where they could format.
+    """
+    flat = visible(str(text).replace("\u2060", ""), keep="\n")
+    plain = re.sub(r"(?<!\w)[*_~]|[*_~](?!\w)|`", lambda m: _LOOKALIKE[m[0]], flat).replace("://", ":\u2060//").replace("@", "@\u2060")
+    shown = plain.translate(_SLACK)
+    if len(shown) > limit:
+        while len(plain.translate(_SLACK)) > limit - 1:
+            plain = plain[:len(plain) - max(1, (len(plain.translate(_SLACK)) - limit) // 5)]
+        shown = plain.rstrip().translate(_SLACK) + "…"
+    return shown
+
+
+_LOOKALIKE = {"*": "\u2217", "_": "\u02cd", "~": "\u223c", "`": "\u02cb"}
+_SLACK = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
