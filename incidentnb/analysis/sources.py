@@ -26,8 +26,8 @@ MATTERS = 0.25  # the share of the failures above the usual that a changed mix m
 MOST_OF = 0.5  # of them, by sources that are new, or that ended
 LEAST_TO_COME = 5.0  # failures that an ended source would have had to log after the end of a spike to prove that it ended
 _NUMBER = "SELECT " + ", ".join(f"approx_count_distinct({c}) AS {c}" for c in COLUMNS) + " FROM outcomes WHERE time >= $start AND time <= $stop"
-_QUERY = """SELECT {columns}, epoch_us(time) // ({width} * 1000000::BIGINT) AS slot, sum(total) AS total, sum(failing) AS failing, max(time) AS last
-FROM outcomes WHERE time >= $start AND time <= $stop GROUP BY {columns}, slot"""
+_QUERY = """SELECT {columns}, CAST(epoch_us(time) // ({width} * 1000000::BIGINT) AS INTEGER) AS slot,
+sum(total) AS total, sum(failing) AS failing, max(time) AS last FROM outcomes WHERE time >= $start AND time <= $stop GROUP BY {columns}, slot"""
 
 
 @dataclass(frozen=True)
