@@ -8,6 +8,7 @@ import pytest
 
 from incidentnb.analysis import sources
 from incidentnb.analysis.onset import onset
+from incidentnb.analysis.recovery import recovery
 from incidentnb.evidence.table import table_of
 
 START, SPAN = pd.Timestamp("2026-11-23 13:00", tz="UTC"), 5400
@@ -77,7 +78,11 @@ def test_the_end_of_a_log_is_no_recovery():
     assert found.numbers["end"] is None
     assert "whether it ended is not known" in found.sentence
     assert any(note.startswith("Service billing ends at") and "while others go on to" in note for note in found.notes)
-    ended = onset(table_of(made(3, share=(0.3, 0.3), spike=("billing", 8, 2400, 4000))))
+    over = recovery(table_of(gone), found)
+    assert over.verdict == "cannot tell" and over.numbers["state"] == "quiet but unproven" and "whose log ends with them" in over.why
+    logs_on = table_of(made(3, share=(0.3, 0.3), spike=("billing", 8, 2400, 4000)))
+    ended = onset(logs_on)
+    assert recovery(logs_on, ended).verdict == "recovered"
     assert abs((ended.numbers["end"].at - START).total_seconds() - 4000) <= 120
 
 

@@ -36,7 +36,8 @@ def onset(table: LogTable, bucket_s: int | None = None) -> Finding:
         ``end`` (``Interval``; ``None`` for still going on), ``rate`` {baseline, during}, ``spikes`` [{onset, end, rate, excess}] in
         order of time, ``bucket_s``, ``requests``, ``failed``, ``window_start``, ``window_end``, ``p_value``. Frame as of
         ``rates.buckets`` with the column ``during``. Where it applies also: ``days`` (other days, or weeks, that what is usual rests on),
-        ``mix`` {column, explained} (share of the failures above the usual that a changed mix explains).
+        ``mix`` {column, explained, risen} (share of the failures above the usual that a changed mix explains; the one value whose own rate
+        rose, where the answer is of it alone), ``unproved`` (why the end is not known although nothing fails any more).
     """
     from incidentnb.analysis import onset_moments, sources
 
@@ -136,7 +137,7 @@ def _judge(frame: pd.DataFrame, width: int, start: datetime, stop: datetime, of_
         frame.loc[rise.start:rise.end - 1, "during"] = True
     unproved = _unproved(compared, found.rises[-1], len(frame)) if spikes[-1]["end"] is not None else ""
     if unproved:
-        spikes[-1]["end"] = None
+        spikes[-1]["end"], numbers["unproved"] = None, unproved
         notes.append(unproved)
     elif spikes[-1]["end"] is None:
         frame.loc[found.rises[-1].start:, "during"] = True

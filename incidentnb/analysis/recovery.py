@@ -121,9 +121,12 @@ def _answer(minutes: Minutes, names: dict[str, dict], onset: Finding, left: list
         several = "an error pattern new since the onset still occurs" if len(left) == 1 else f"{len(left)} new error patterns still occur"
         why = (f"{everyone['why']}; but {several}, last at {at(last, minutes.stop)} ({left[0]['pattern'][:160]})")
         results.append(everyone | {"name": "new errors", "state": "quiet but unproven", "why": why, "more_requests": 0, "more_minutes": more})
+    if everyone["state"] == "recovered" and (unproved := onset.numbers.get("unproved")):
+        results.append(everyone | {"name": "silent sources", "state": "quiet but unproven", "why": f"{everyone['why']}; but {_lowered(unproved)}",
+                                   "more_requests": None, "more_minutes": None})
     worst = max(results, key=lambda r: (list(STATES).index(r["state"]), math.inf if r["more_minutes"] is None else r["more_minutes"]))
     state = worst["state"]
-    of_subset = worst["name"] not in ("all traffic", "new errors")
+    of_subset = worst["name"] not in ("all traffic", "new errors", "silent sources")
     why = f"{worst['name']}: {worst['why']}" if of_subset else worst["why"]
     if state == "recovered":
         why = "; ".join([everyone["why"], *(f"{r['name']} by itself: {r['why']}" for r in results if r is not everyone)])
@@ -150,6 +153,10 @@ def _answer(minutes: Minutes, names: dict[str, dict], onset: Finding, left: list
             f"Traffic is compared with {everyone['compared']}.")
     return Finding("recovery", STATES[state], sentence, why + _missing(numbers) * (state == "quiet but unproven"), numbers, frame, query, digest,
                    (note, *dict.fromkeys(r["note"] for r in results if r["note"])))
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
 def judge(minutes: Minutes, onset: Finding, name: str = "all traffic") -> dict[str, Any]:
