@@ -157,6 +157,6 @@ def test_ledger_frame(folder):
     propose(folder, "the flag")
     set_verdict(folder, "H2", "refuted", "it was off")
     frame = hypotheses.ledger_frame(ledger(folder))
-    assert list(frame.columns) == ["id", "claim", "state", "for", "against", "prediction", "disproof", "rivals", "why"]
+    assert list(frame.columns) == ["id", "claim", "state", "for", "against", "prediction", "disproof", "rivals", "check", "why"]
     assert list(frame["state"]) == ["supported", "refuted"] and frame["for"][0] == "seen [app.log:12]"
     assert len(hypotheses.ledger_frame(())) == 0

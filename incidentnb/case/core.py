@@ -119,8 +119,11 @@ class Case(Answers):
 
     @property
     def hypotheses(self) -> Finding:
-        """The ledger of hypotheses."""
-        return standing.hypotheses(self.entries)
+        """The ledger of hypotheses, after the check of each was run."""
+        from incidentnb.case import predictions
+
+        results = predictions.run(self)
+        return standing.hypotheses(self.entries, results)
 
     @property
     def mitigations(self) -> Finding:
@@ -202,16 +205,16 @@ class Case(Answers):
         if former and former[-1].body.get("id") == finding.id:
             return
         at = finding.numbers.get({"onset": "onset", "volume": "onset", "latency": "onset", "recovery": "since"}.get(finding.name, ""))
-        self._journal(statements.record_finding, finding, section=self._section, supersedes=former[-1].id if former else None,
+        self.keep(statements.record_finding, finding, section=self._section, supersedes=former[-1].id if former else None,
                       occurred_at=at if isinstance(at, Interval | datetime) else None)
 
     def _keep_failure(self, title: str, why: str) -> None:
         from incidentnb.record import statements
 
-        self._journal(statements.section_failed, title, why)
+        self.keep(statements.section_failed, title, why)
 
-    def _journal(self, say: Callable[..., Entry], *what: Any, **how: Any) -> None:
-        """Write what the notebook itself found; where the journal refuses, the section says so and its answer still shows."""
+    def keep(self, say: Callable[..., Entry | None], *what: Any, **how: Any) -> None:
+        """Write what the notebook itself found, but nothing in a replay; where the journal refuses, the section says so and its answer shows."""
         if self.as_of is None:
             try:
                 say(self.folder, *what, actor=ITSELF, **how)

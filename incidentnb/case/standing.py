@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from incidentnb.evidence.table import LogTable
     from incidentnb.record.incident import Incident
     from incidentnb.record.lines import Entry
+    from incidentnb.record.predictions import Result
     from incidentnb.times import Interval
 
 
@@ -65,8 +66,11 @@ def with_look(finding: Finding, onset: Finding, since: datetime | None, usual: t
     return replace(finding, notes=(*notes, *warnings))
 
 
-def hypotheses(entries: Sequence[Entry]) -> Finding:
-    """The ledger of hypotheses: how many stand where, and whether a root cause is established. Frame as ``hypotheses.ledger_frame``."""
+def hypotheses(entries: Sequence[Entry], results: Mapping[str, Result] | None = None) -> Finding:
+    """The ledger of hypotheses: how many stand where, and whether a root cause is established. Frame as ``hypotheses.ledger_frame``.
+
+    ``results`` are what the checks came to just now, by number.
+    """
     from incidentnb.record import hypotheses as ledger_room
 
     ledger = ledger_room.hypotheses(entries)
@@ -76,9 +80,15 @@ def hypotheses(entries: Sequence[Entry]) -> Finding:
         states[one.state] = states.get(one.state, 0) + 1
     tally = ", ".join(f"{n} {state}" for state, n in states.items())
     sentence = f"The root cause is not established: {missing}." if missing else f"Root cause, as supported: {cause}"
+    frame = ledger_room.ledger_frame(ledger) if ledger else None
+    notes = []
+    for place, one in enumerate(ledger):
+        if one.check is not None and (now := (results or {}).get(one.id)):
+            frame.loc[place, "check"] = f"{one.check.text} → {now.result}: {now.why}"
+            if now.result == "failed":
+                notes.append(f"The check of {one.id} fails, which speaks against it; it is {one.state} all the same until somebody says otherwise.")
     return Finding("hypotheses", ledger_room.NOT_ESTABLISHED if missing else "established", sentence,
-                   f"{len(ledger)} on the ledger: {tally}" if ledger else "", {"states": states},
-                   ledger_room.ledger_frame(ledger) if ledger else None)
+                   f"{len(ledger)} on the ledger: {tally}" if ledger else "", {"states": states}, frame, notes=tuple(notes))
 
 
 def milestones(entries: Sequence[Entry]) -> Finding:

@@ -183,6 +183,11 @@ def _verbs_of_the_record(verb) -> None:
     hypothesis.add_argument("--because", metavar="WHY", default="", help="what makes one think so")
     hypothesis.add_argument("--predicts", metavar="WHAT", default="", help="what one would see if it were true")
     hypothesis.add_argument("--disproof", metavar="WHAT", default="", help="what would disprove it")
+    hypothesis.add_argument("--rivals", metavar="IDS", default="", help="those that cannot be true together with it, e.g. H1,H2")
+    hypothesis.add_argument("--check", metavar="ASK", default="", help="what every investigation asks: a SELECT that gives one number, or the "
+                            "name of an analysis")
+    hypothesis.add_argument("--expect", metavar="OUTCOME", default="", help="what it says if the hypothesis is true: '< 5', 'after 14:02', "
+                            "'subset version = 4.18.0', 'recovered'")
     evidence = verb("evidence", "record evidence for or against a hypothesis", _hypothesis, _text, _entry)
     side = evidence.add_mutually_exclusive_group(required=True)
     side.add_argument("--for", dest="side", action="store_const", const="for", help="it speaks for the hypothesis")

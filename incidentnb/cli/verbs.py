@@ -251,8 +251,8 @@ def _record(args: argparse.Namespace) -> Answer:
     now = {"at": getattr(args, "at", None), "actor": args.by, "supersedes": getattr(args, "supersedes", None)}
     calls: dict[str, Callable[[], Any]] = {
         "note": lambda: say.note(folder, text, **now),
-        "hypothesis": lambda: hypotheses.propose(folder, text, because=args.because, prediction=args.predicts,
-                                                 disproof=args.disproof, **now),
+        "hypothesis": lambda: hypotheses.propose(folder, text, because=args.because, prediction=args.predicts, disproof=args.disproof,
+                                                 rivals=args.rivals.replace(",", " ").split(), check=args.check, expect=args.expect, **now),
         "evidence": lambda: recording.evidence(folder, args.hypothesis, args.side, text, source=args.source, **now),
         "verdict": lambda: hypotheses.set_verdict(folder, args.hypothesis, args.state, args.why, **now),
         "mitigate": lambda: say.observe(folder, args.observe, text, **now) if args.observe else

@@ -16,7 +16,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,11 +122,38 @@ def open_table(folder: Path | str, as_of: datetime | None = None) -> LogTable:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
+    connection = _connect()
+    outcome, _ = _open(connection, folder, manifest, as_of)
+    inputs = [{k: v for k, v in entry.items() if k != "parts"} for entry in manifest["inputs"]]
+    return LogTable(connection, folder=folder, inputs=inputs, digest=manifest["digest"], as_of=as_of, outcome=outcome)
+
+
+@contextmanager
+def locked(folder: Path, as_of: datetime | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the same two views for a query of a stranger: it reads the parts of this evidence, no other file, and sets nothing.
+
+    Raises:
+        InputError: as ``open_table``.
+    """
+    connection = _connect()
+    try:
+        _, parts = _open(connection, Path(folder), read_manifest(Path(folder)), as_of)
+        allowed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts)
+        for setting in (f"allowed_paths = [{allowed}]", "python_enable_replacements = false", "enable_external_access = false",
+                        "lock_configuration = true"):
+            connection.execute(f"SET {setting}")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _open(connection: duckdb.DuckDBPyConnection, folder: Path, manifest: dict[str, Any], as_of: datetime | None
+          ) -> tuple[str | None, list[Path]]:
+    """Make the views over the parts of a manifest; what decides the outcome, and the parts."""
     parts = [folder / part for entry in manifest["inputs"] for part in entry["parts"]]
     for part in parts:
         if not part.is_file():
             raise InputError(str(part), "evidence named in the manifest is missing", "read the logs again")
-    connection = _connect()
     if parts:
         names = ", ".join("'" + str(p).replace("'", "''") + "'" for p in parts)
         connection.execute(f"CREATE VIEW stored AS SELECT * FROM read_parquet([{names}], union_by_name = true)")
@@ -134,8 +162,7 @@ def open_table(folder: Path | str, as_of: datetime | None = None) -> LogTable:
             f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in COLUMNS.items()) + " WHERE false")
     outcome = _make_views(connection, as_of, statuses=sum(sum(e["http_statuses"].values()) for e in manifest["inputs"]),
                           rows=sum(e["rows"] for e in manifest["inputs"]))
-    inputs = [{k: v for k, v in entry.items() if k != "parts"} for entry in manifest["inputs"]]
-    return LogTable(connection, folder=folder, inputs=inputs, digest=manifest["digest"], as_of=as_of, outcome=outcome)
+    return outcome, parts
 
 
 def table_of(frame: pd.DataFrame, as_of: datetime | None = None) -> LogTable:

@@ -23,6 +23,7 @@ COLUMNS = ("at", "latest", "what", "kind", "actor", "recorded_at", "evidence")
 _MACHINERY = {"run", "export", "sources", "duty", "retraction"}  # what the tool did, not what happened
 LATE_S = 300  # written down later than this after it happened, a row says so
 _STATES = {"testing": "being tested"}
+_CHECKED = {"passed": "passes", "failed": "fails"}
 _NEVER = datetime.max.replace(tzinfo=times.UTC)
 
 
@@ -186,6 +187,8 @@ def sentence(entry: Entry) -> str:
         "hypothesis": lambda: f"{said.get('id', 'Hypothesis')} proposed{also('claim')}",
         "evidence": lambda: f"Evidence {said.get('direction', 'on')} {said.get('hypothesis', '')}{also('text')}",
         "verdict": lambda: f"{said.get('hypothesis', 'Hypothesis')} {state}{also('why')}",
+        "check": lambda: f"Check of {said.get('hypothesis', '')} {_CHECKED.get(said.get('result', ''), 'cannot tell')}{also('ask')}"
+                         f"{also('expect')}{also('why', ' (')}{')' if 'why' in said else ''}",
         "milestone": lambda: f"{said.get('milestone', 'Milestone').capitalize()}{also('source')}",
         "mitigation": lambda: f"{said.get('id', 'Mitigation')} done{also('what')}",
         "effect": lambda: f"{said.get('mitigation', 'Mitigation')} {'taken back' if body_says('undone') else 'seen'}{also('effect')}",

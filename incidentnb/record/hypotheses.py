@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from incidentnb import times
 from incidentnb.exceptions import InputError
 from incidentnb.findings import Finding
-from incidentnb.record import journal, lines, pointers, words
+from incidentnb.record import journal, lines, pointers, predictions, words
 from incidentnb.record.lines import Entry
 from incidentnb.record.moments import Moment
+from incidentnb.record.predictions import Check, Result
 
 if TYPE_CHECKING:  # a verdict must not pay for pandas
     import pandas as pd
@@ -50,6 +52,24 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Flip:
+    """A check that came to another result: ``result`` (passed, failed, cannot tell), ``value``, ``why``, by what data, when, its entry.
+
+    ``check`` is the check in one line as it then was, ``evidence`` the digest of the data, ``until`` the last instant in them, as text.
+    """
+
+    result: str
+    value: str
+    why: str
+    check: str
+    evidence: str
+    until: str
+    at: datetime
+    actor: str
+    seq: int
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     """One claim about the cause.
 
@@ -62,9 +82,11 @@ class Hypothesis:
         rivals: ids of hypotheses that cannot be true together with it, from either side.
         state: proposed, testing, supported, refuted or inconclusive: the last verdict.
         why: the reason of that verdict.
-        evidence_for, evidence_against: in the order in which things happened.
+        evidence_for, evidence_against: in the order in which things happened; a check that fails is evidence against, while it does.
         history: every state that it came to, the proposal first.
         at, actor, seq: when, by whom and in which entry it was proposed.
+        check: what it predicts, as something that can be run; ``None`` where it is in words alone.
+        flips: each result that the check came to, in order of time.
     """
 
     id: str
@@ -81,28 +103,64 @@ class Hypothesis:
     at: datetime
     actor: str
     seq: int
+    check: Check | None = None
+    flips: tuple[Flip, ...] = ()
 
     @property
     def live(self) -> bool:
         """Whether it may still be the cause: anything but refuted."""
         return self.state != "refuted"
 
+    @property
+    def checked(self) -> Flip | None:
+        """What its check says now; ``None`` where there is none, or it has not been run as it now is."""
+        return next((flip for flip in reversed(self.flips) if self.check and flip.check == self.check.text), None)
+
 
 def propose(folder: Path | str, claim: str, *, because: str = "", prediction: str = "", disproof: str = "",
-            rivals: Iterable[str] = (), at: Moment | str = None, actor: str | None = None, supersedes: str | int | None = None,
-            recorded_at: datetime | None = None) -> Entry:
-    """Record a hypothesis; its id is ``entry.body["id"]``.
+            rivals: Iterable[str] = (), check: str = "", expect: str = "", at: Moment | str = None, actor: str | None = None,
+            supersedes: str | int | None = None, recorded_at: datetime | None = None) -> Entry:
+    """Record a hypothesis; its id is ``entry.body["id"]``. With ``check`` and ``expect`` (``predictions``) its prediction can be run.
 
     Raises:
-        InputError: no claim, or a rival that nobody proposed.
+        InputError: no claim, a rival that nobody proposed, or a check that is none.
     """
+    recorded = recorded_at or times.now()
     said = {"claim": words.text(claim, "hypothesis"), "because": words.text(because), "prediction": words.text(prediction),
             "disproof": words.text(disproof)}
     named = [rivals] if isinstance(rivals, str) else list(rivals)
 
     def body(entries: list[Entry]) -> dict[str, Any]:
-        return said | {"rivals": [_known(entries, rival) for rival in named]}
+        asked = predictions.parse(check, expect, lines.zone_of(entries), recorded)
+        return said | {"rivals": [_known(entries, rival) for rival in named]} | (
+            {"check": {"ask": asked.ask, "expect": asked.expect}} if asked else {})
     return journal.append(folder, "hypothesis", body, occurred_at=at, actor=actor, supersedes=supersedes, recorded_at=recorded_at)
+
+
+def record_check(folder: Path | str, hypothesis: str, result: Result, *, evidence: str = "", until: datetime | None = None,
+                 actor: str | None = None, recorded_at: datetime | None = None) -> Entry | None:
+    """Record what a hypothesis' check came to, where that is another result than before; ``None`` where it is not. It sets no verdict.
+
+    Args:
+        folder, hypothesis: whose check was run.
+        result: what came of it.
+        evidence: digest of the data that it was run on.
+        until: the last instant in them.
+        actor, recorded_at: as in ``journal.append``.
+
+    Raises:
+        InputError: an unknown hypothesis, or one without a check.
+    """
+    entries = journal.read(folder)
+    name = _known(entries, hypothesis)
+    one = next(h for h in hypotheses(entries) if h.id == name)
+    if one.check is None:
+        raise InputError(name, "has no check", "incidentnb hypothesis … --check … --expect … --supersedes NUMBER")
+    if one.checked is not None and one.checked.result == result.result:
+        return None
+    body = {"hypothesis": name, "result": result.result, "value": result.value, "why": result.why, "ask": one.check.ask,
+            "expect": one.check.expect, "evidence": evidence, "until": times.iso(until)}
+    return journal.append(folder, "check", body, actor=actor, recorded_at=recorded_at)
 
 
 def add_evidence(folder: Path | str, hypothesis: str, direction: str, text: str, points_at: str | Finding | Path | dict[str, Any], *,
@@ -154,22 +212,39 @@ def hypotheses(entries: Sequence[Entry]) -> tuple[Hypothesis, ...]:
                 rivals[rival].add(name)
     verdicts: dict[str, list[Verdict]] = {name: [] for name in proposed}
     evidence: dict[str, list[Evidence]] = {name: [] for name in proposed}
+    flips: dict[str, list[Flip]] = {name: [] for name in proposed}
     for e in lines.in_time(standing):
         name, b = str(e.body.get("hypothesis")), e.body
         if e.kind == "verdict" and name in proposed:
             verdicts[name].append(Verdict(str(b.get("verdict")), str(b.get("why", "")), e.at, e.actor, e.seq))
         elif e.kind == "evidence" and name in proposed:
             evidence[name].append(Evidence(str(b.get("direction")), str(b.get("text", "")), b.get("pointer") or {}, e.at, e.actor, e.seq))
+        elif e.kind == "check" and name in proposed:
+            flips[name].append(Flip(str(b.get("result")), str(b.get("value", "")), str(b.get("why", "")),
+                                    Check(str(b.get("ask")), str(b.get("expect"))).text, str(b.get("evidence", "")), str(b.get("until") or ""),
+                                    e.at, e.actor, e.seq))
     found = []
     for name in sorted(proposed, key=_number):
         b, origin = proposed[name].body, first[name]
         history = (Verdict("proposed", str(b.get("because", "")), origin.at, origin.actor, origin.seq), *verdicts[name])
-        found.append(Hypothesis(
+        asked = b.get("check")
+        one = Hypothesis(
             name, str(b.get("claim", "")), str(b.get("because", "")), str(b.get("prediction", "")), str(b.get("disproof", "")),
             tuple(sorted(rivals[name], key=_number)), history[-1].state, history[-1].why if verdicts[name] else "",
             tuple(e for e in evidence[name] if e.direction == "for"), tuple(e for e in evidence[name] if e.direction == "against"),
-            history, origin.at, origin.actor, origin.seq))
+            history, origin.at, origin.actor, origin.seq, Check(str(asked["ask"]), str(asked["expect"])) if asked else None, tuple(flips[name]))
+        found.append(_with_failing_check(one))
     return tuple(found)
+
+
+def _with_failing_check(one: Hypothesis) -> Hypothesis:
+    """A prediction that fails speaks against its hypothesis, for as long as it does."""
+    flip = one.checked
+    if flip is None or flip.result != predictions.FAILED:
+        return one
+    against = Evidence("against", f"its check fails: {flip.why}", {"type": "check", "check": flip.check, "evidence": flip.evidence}, flip.at,
+                       flip.actor, flip.seq)
+    return replace(one, evidence_against=tuple(sorted((*one.evidence_against, against), key=lambda e: (e.at, e.seq))))
 
 
 def root_cause(ledger: Sequence[Hypothesis]) -> str:
@@ -193,15 +268,25 @@ def ledger_frame(ledger: Sequence[Hypothesis]) -> pd.DataFrame:
     """The ledger as a small table, one row a hypothesis, in order of its number.
 
     Columns: ``id``, ``claim``, ``state``, ``for`` and ``against`` (each piece with what it points at), ``prediction``, ``disproof``,
-    ``rivals``, ``why`` (of the last verdict); all text.
+    ``rivals``, ``check`` (what it asks, expects, and came to), ``why`` (of the last verdict); all text.
     """
     import pandas as pd
 
     def pieces(evidence: tuple[Evidence, ...]) -> str:
         return "; ".join(f"{piece.text} [{piece.points_at}]" for piece in evidence)
-    columns = ["id", "claim", "state", "for", "against", "prediction", "disproof", "rivals", "why"]
+    columns = ["id", "claim", "state", "for", "against", "prediction", "disproof", "rivals", "check", "why"]
     return pd.DataFrame([[h.id, h.claim, h.state, pieces(h.evidence_for), pieces(h.evidence_against), h.prediction, h.disproof,
-                          ", ".join(h.rivals), h.why] for h in ledger], columns=columns)
+                          ", ".join(h.rivals), check_text(h), h.why] for h in ledger], columns=columns)
+
+
+def check_text(one: Hypothesis) -> str:
+    """What a hypothesis' check asks and what came of it, in one line; empty where it has none."""
+    if one.check is None:
+        return ""
+    if one.checked is None:
+        return f"{one.check.text} (not run yet)"
+    value = f", {one.checked.value}" if one.checked.value and one.checked.value != one.checked.result else ""
+    return f"{one.check.text} → {one.checked.result} since {times.at(one.checked.at)}{value}"
 
 
 def _known(entries: Sequence[Entry], reference: str) -> str:

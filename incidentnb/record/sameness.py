@@ -14,7 +14,7 @@ NUMBERED = {"hypothesis": "H", "mitigation": "M", "action": "A", "decision": "D"
 
 # States: said again after something else has replaced it, a state is news. The fields say of what it is the state.
 _STATES: dict[str, tuple[str, ...]] = {"severity": (), "status": (), "role": ("role",), "verdict": ("hypothesis",),
-                                       "milestone": ("milestone",), "duty": ("duty",), "closed": (), "reopened": ()}
+                                       "milestone": ("milestone",), "check": ("hypothesis",), "duty": ("duty",), "closed": (), "reopened": ()}
 
 
 def said_before(entries: Sequence[Entry], kind: str, body: dict[str, Any], when: Moment, actor: str) -> Entry | None:
