@@ -100,9 +100,9 @@ def message(text: object, limit: int = 300) -> str:
     that takes no room. What a place itself makes of asterisks and backticks is the business of its payload (``chat``).
     """
     flat = " ".join(visible(str(text).replace("\r\n", "\n").replace("\t", " "), keep="\n").split())
-    shown = flat if len(flat) <= limit else flat[:limit - 1].rstrip() + "…"
-    shown = _MENTION.sub("@\u2060", _TAG.sub("‹", shown)).replace("://", ":\u2060//").replace("](", "]\u2060(")
-    return shown
+    cut = flat[:limit - 1]
+    shown = flat if len(flat) <= limit else (cut[:cut.rindex(" ")] if " " in cut[limit // 2:] else cut).rstrip(" ,;:(") + "…"
+    return _MENTION.sub("@\u2060", _TAG.sub("‹", shown)).replace("://", ":\u2060//").replace("](", "]\u2060(")
 
 
 def slack(text: object, limit: int = 3000) -> str:

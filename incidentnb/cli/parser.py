@@ -15,6 +15,8 @@ DUTY_STATES = ("done", "skipped", "not applicable")
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
 STATES = ("proposed", "testing", "supported", "refuted", "inconclusive")
 MILESTONES = ("started", "detected", "acknowledged", "mitigated", "resolved")
+DRAFTS = ("channel", "first", "status-page", "findings", "stakeholders", "can", "handover", "resolution")
+PAYLOADS = ("statuspage", "slack")
 IMPACTS = ("failures", "traffic", "latency")
 EXPORTS = ("html", "md")
 AUDIENCES = ("internal", "customer", "public")
@@ -164,6 +166,14 @@ def _verbs_of_an_incident(verb) -> None:
         "--no-browser", action="store_true", help="print the address, open no browser")
     verb("status", "duties done, due and late, clocks, open hypotheses, the next promised update", _incident).add_argument(
         "--all", action="store_true", help="duties that do not apply, too")
+    draft = verb("draft", "a message to send, filled from the record, with its blanks listed; it is checked and never sent")
+    draft.add_argument("kind", metavar="KIND", choices=DRAFTS, help=", ".join(DRAFTS))
+    _incident(draft)
+    draft.add_argument("--state", metavar="STATE", choices=STATUSES, default="",
+                       help=f"of a status page: {', '.join(STATUSES)} (default: the incident's)")
+    draft.add_argument("--next", metavar="TIME", help="when the next update comes: 20m, or a time (default: the promise that is running)")
+    draft.add_argument("--payload", metavar="PLACE", choices=PAYLOADS, help=f"the JSON that a place takes: {', '.join(PAYLOADS)}")
+    draft.add_argument("--check", metavar="FILE", help="check this text instead, as a person edited it; - for stdin")
     verb("resolve", "prove recovery from the data with the resolution notebook, or say why it cannot", _incident, _by).add_argument(
         "--at", metavar="TIME", help="when it is declared resolved (default: now, or the end of the logs where these end earlier)")
     replay = verb("replay", "execute the notebook with only what was known at a time", _incident)

@@ -201,6 +201,12 @@ def _status(args: argparse.Namespace) -> Answer:
     return Answer(found, f"incident  {folder}\n{page}")
 
 
+def _draft(args: argparse.Namespace) -> Answer:
+    from incidentnb.cli import drafting
+
+    return Answer(*drafting.run(args, _incident(args)))
+
+
 def _resolve(args: argparse.Namespace) -> Answer:
     from incidentnb.cli import pages, terminal
     from incidentnb.workflow import running
@@ -309,5 +315,5 @@ _RECORD = ("note", "hypothesis", "evidence", "verdict", "mitigate", "decide", "s
 VERBS: dict[str, Callable[[argparse.Namespace], Answer | None]] = {
     "demo": _demo, "drill": _drill, "triage": _triage, "onset": _onset, "scope": _scope, "patterns": _patterns, "services": _services,
     "formats": _formats, "redact": _redact, "config": _config, "open": _open, "investigate": _investigate, "lab": _lab, "status": _status,
-    "resolve": _resolve, "replay": _replay, "export": _export, "verify": _verify, **dict.fromkeys(_RECORD, _record),
+    "draft": _draft, "resolve": _resolve, "replay": _replay, "export": _export, "verify": _verify, **dict.fromkeys(_RECORD, _record),
 }
