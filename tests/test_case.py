@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from incidentnb import times
-from incidentnb.case import Case, Logs, standing
+from incidentnb.case import Case, Logs, options
 from incidentnb.evidence.changes import Change
 from incidentnb.exceptions import InputError, Refused
 from incidentnb.findings import CANNOT_TELL, Finding
@@ -220,7 +220,7 @@ def test_the_way_back_is_a_command_that_git_takes(tmp_path):
     deploys = [Change(ONSET - timedelta(hours=1), "deploy", "d1", "s", "shop", "1.0"), Change(ONSET, "deploy", "d2", "s", "shop", "1.1")]
     ranked = Finding("suspects", "candidates", "", numbers={"changes": [
         {"at": c.at, "kind": c.kind, "id": c.id, "rank": n} for n, c in enumerate([*commits, deploys[1]], 1)]})
-    hows = [option["how"] for option in standing.options_of(ranked, [*deploys, *commits])]
+    hows = [option["how"] for option in options.options_of(ranked, [*deploys, *commits])]
     assert hows[0] == f"git -C '{repo}' revert --no-edit {'1' * 40}" and hows[1] == f"git -C '{repo}' revert --no-edit -m 1 {'2' * 40}"
     assert "1.0" in hows[2]
     assert subprocess.run(["sh", "-nc", hows[0]], check=False).returncode == 0
@@ -232,7 +232,7 @@ def test_the_way_back_from_what_is_no_deploy(kind, words):
     """A certificate is renewed, a job stopped, another's outage worked around, all else put back."""
     change = Change(ONSET, kind, "pay.example", "s")
     ranked = Finding("suspects", "candidates", "", numbers={"changes": [{"at": ONSET, "kind": kind, "id": "pay.example", "rank": 1}]})
-    assert standing.options_of(ranked, [change])[0]["how"].startswith(words)
+    assert options.options_of(ranked, [change])[0]["how"].startswith(words)
 
 
 @pytest.mark.parametrize("name", ["elf_binary.log", "deep.jsonl", "long_line_2MiB.log", "epoch_zero.log", "nul_in_line.log"])

@@ -136,7 +136,7 @@ class Answers:
         """The one of ``onset``, ``volume`` and ``latency`` that tells when impact began."""
         from incidentnb.analysis import impact
 
-        known = {name: found for name in ("onset", "volume", "latency") if isinstance(found := self._try(name), Finding)}
+        known = {name: found for name in ("onset", "volume", "latency") if isinstance(found := self.answer(name), Finding)}
         onset = known.pop("onset", None) or Finding("onset", CANNOT_TELL, "", "", {"onset": None, "end": None})
         return impact.impact(onset, **known)
 
@@ -205,7 +205,7 @@ class Answers:
         from incidentnb.analysis import severity
 
         def suggested(*known: Finding) -> Finding:
-            volume, latency = (found if isinstance(found := self._try(name), Finding) else None for name in ("volume", "latency"))
+            volume, latency = (found if isinstance(found := self.answer(name), Finding) else None for name in ("volume", "latency"))
             return severity.severity(*known, volume, latency)
 
         return self._answer("severity", suggested, "onset", "scope", "users", "routes", "recovery")
@@ -244,7 +244,7 @@ class Answers:
     def _answer(self, name: str, compute: Callable[..., Finding], *needs: str) -> Finding:
         """An answer, computed once; its failure is kept too. One that needs a failed answer is ``cannot tell`` and says why."""
         if name not in self._done:
-            given = [self._try(need) for need in needs]
+            given = [self.answer(need) for need in needs]
             missing = [f"“{need}” could not be computed: {got}" for need, got in zip(needs, given, strict=True) if isinstance(got, str)]
             if missing:
                 self._done[name] = Finding(name, CANNOT_TELL, f"Cannot tell: {missing[0]}.", missing[0])
@@ -259,7 +259,7 @@ class Answers:
             raise self._done[name]
         return self._done[name]
 
-    def _try(self, name: str) -> Finding | str:
+    def answer(self, name: str) -> Finding | str:
         """An answer, or one line why there is none."""
         try:
             return getattr(self, name)

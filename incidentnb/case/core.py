@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from incidentnb import times
 from incidentnb.case import standing
 from incidentnb.case.answers import Answers
+from incidentnb.case.standing import ITSELF
 from incidentnb.exceptions import IncidentnbError, InputError
 from incidentnb.findings import Finding
 from incidentnb.times import Interval
@@ -19,8 +20,6 @@ from incidentnb.times import Interval
 if TYPE_CHECKING:
     from incidentnb.record.incident import Incident
     from incidentnb.record.lines import Entry
-
-ITSELF = "incidentnb"  # who says what the notebook found
 
 
 class Logs(Answers):
@@ -127,8 +126,11 @@ class Case(Answers):
 
     @property
     def mitigations(self) -> Finding:
-        """What was done against it, and what could be undone."""
-        return standing.mitigations(self.incident, self._try("suspects"), self._known_changes())
+        """What was done against it, what the data show happened after, and what could be undone."""
+        from incidentnb.case import effects
+
+        seen = effects.run(self)
+        return standing.mitigations(self.incident, self.answer("suspects"), self._known_changes(), seen)
 
     @property
     def milestones(self) -> Finding:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from incidentnb import times
+from incidentnb.case import options as room
 from incidentnb.findings import CANNOT_TELL, Finding
+
+ITSELF = "incidentnb"  # who says what the notebook found
 
 if TYPE_CHECKING:
     from incidentnb.evidence.changes import Change
@@ -128,50 +130,34 @@ def standing(incident: Incident) -> Finding:
     return Finding("standing", incident.status, sentence, why, numbers, pd.DataFrame(rows, dtype=object))
 
 
-def mitigations(incident: Incident, suspects: Finding | str, changes: Sequence[Change]) -> Finding:
+def mitigations(incident: Incident, suspects: Finding | str, changes: Sequence[Change], effects: Mapping[str, Finding] | None = None) -> Finding:
     """What was done against the impact and what came of it; then what could be undone among the changes that rank highest.
 
+    Args:
+        incident: whose record tells what was done.
+        suspects: the ranked changes, or why there are none.
+        changes: all of them.
+        effects: what the data show after each, by its number (``analysis.effect``).
+
     Returns:
-        Frame ``state`` (``done``, ``undone``, ``option``), ``what``, ``how`` (to undo it, or the command; never run), ``expected``,
-        ``effect``.
+        Frame ``state`` (``done``, ``undone``, ``option``), ``what``, ``how`` (to undo it, or the command; never run), ``note`` (what to know
+        first), ``expected``, ``effect`` (as people saw it, then as the data show it).
     """
     import pandas as pd
 
-    rows = [{"state": "undone" if one.undone_at else "done", "what": one.what, "how": one.command or one.undo, "expected": one.expected,
-             "effect": "; ".join(effect["effect"] for effect in one.effects)} for one in incident.mitigations]
-    options = options_of(suspects, changes)
+    rows = []
+    for one in incident.mitigations:
+        shown = (effects or {}).get(one.id)
+        seen = [effect["effect"] for effect in one.effects if shown is None or effect["actor"] != ITSELF]
+        rows.append({"state": "undone" if one.undone_at else "done", "what": f"{one.id} {one.what}", "how": one.command or one.undo, "note": "",
+                     "expected": one.expected, "effect": "; ".join([*seen, *([shown.sentence] if shown else [])])})
+    options = room.options_of(suspects, changes)
     done, rows = len(rows), rows + options
     first = f" The nearest at hand: {options[0]['what']}." if options else ""
     sentence = f"{done} recorded, {len(options)} to consider.{first}" if rows else "None is recorded, and no ranked change offers one."
     why = suspects if isinstance(suspects, str) else "a candidate is not a cause: undo what a hypothesis speaks for" if options else ""
-    return Finding("mitigations", f"{done} recorded", sentence, why, {"options": options}, pd.DataFrame(rows) if rows else None)
-
-
-def options_of(suspects: Finding | str, changes: Sequence[Change], most: int = 3) -> list[dict[str, str]]:
-    """How each of the highest ranked changes could be undone: the command of a commit, the version before a deploy, the switch back."""
-    ranked = [] if isinstance(suspects, str) else [entry for entry in suspects.numbers.get("changes", ()) if entry.get("rank")]
-    found = []
-    for entry in ranked[:most]:
-        change = next((c for c in changes if (c.at, c.kind, c.id) == (entry["at"], entry["kind"], entry["id"])), None)
-        if change is not None:
-            name = " ".join(part for part in (change.kind, change.service, change.version or change.id) if part)
-            what = {"certificate": f"renew {name}", "external": f"work around {name}", "job": f"stop {name}"}.get(change.kind, f"undo {name}")
-            found.append({"state": "option", "what": what, "how": _undo(change, changes), "expected": "", "effect": ""})
-    return found
-
-
-def _undo(change: Change, changes: Sequence[Change]) -> str:
-    if change.kind == "commit":
-        merge = "-m 1 " if change.details.get("merge") else ""
-        return f"git -C {shlex.quote(change.source)} revert --no-edit {merge}{shlex.quote(str(change.details.get('sha') or change.id))}"
-    if change.kind == "deploy":
-        before = [c for c in changes if c.kind == "deploy" and c.service == change.service and c.at < change.at and c.version]
-        known = f"{before[-1].version}, deployed {times.at(before[-1].at)}" if before else "which one is not in the changes given"
-        return f"roll back to the version before it ({known})"
-    named = change.service or change.id or change.summary
-    other = {"certificate": f"renew the certificate of {named}", "job": f"stop {named} and keep it from running again",
-             "external": f"do without {named} until it is back: it is not ours to undo"}
-    return other.get(change.kind, f"put the {change.kind} back as it was before {times.at(change.at)}")
+    notes = tuple(f"{number}: {note}" for number, found in (effects or {}).items() for note in (*found.notes, *([found.why] if found.why else ())))
+    return Finding("mitigations", f"{done} recorded", sentence, why, {"options": options}, pd.DataFrame(rows) if rows else None, notes=notes)
 
 
 def duties(incident: Incident, now: datetime) -> Finding:

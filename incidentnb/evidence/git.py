@@ -101,17 +101,17 @@ def read_git(folder: str | Path, *, since: datetime | None = None, until: dateti
     where, folder = str(folder), Path(folder)
     if not folder.is_dir():
         raise InputError(where, "no such checkout" if not folder.exists() else "not a folder", "name the folder of a git checkout")
-    code, out, error = _git(folder, "rev-parse", "--is-shallow-repository", "--show-prefix")
+    code, out, error = run(folder, "rev-parse", "--is-shallow-repository", "--show-prefix")
     if code is None:
         return [], [], [f"{where}: {error}; its commits were not looked at"]
     if code:
-        code, out, error = _git(folder, "rev-parse", "--is-shallow-repository")  # a bare one has no prefix
+        code, out, error = run(folder, "rev-parse", "--is-shallow-repository")  # a bare one has no prefix
     if code:
         raise _refusal(where, error)
     shallow, prefix = [*out.decode("utf-8", "replace").split("\n"), "", ""][:2]
     paths = ["--", "."] if prefix else ["--"]
     tips = [tip for tip in ("HEAD", "HEAD@{upstream}", "refs/remotes/origin/HEAD")
-            if _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", tip + "^{commit}")[0] == 0]
+            if run(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", tip + "^{commit}")[0] == 0]
     if not tips:
         return [], [], [f"{where}: the repository has no commits yet"]
     mainline = list(tips)
@@ -139,7 +139,7 @@ def read_git(folder: str | Path, *, since: datetime | None = None, until: dateti
 
 def _merged(folder: Path, where: str, found: list[Commit], tips: list[str], span: list[str], paths: list[str]) -> list[Commit]:
     """The commits with the merge that brought each to the main line; those of a merge in the span come too, however old they are."""
-    owner, roots = merges.brought(lambda *arguments: _git(folder, *arguments), tips, span)
+    owner, roots = merges.brought(lambda *arguments: run(folder, *arguments), tips, span)
     known = {commit.sha for commit in found}
     if owner.keys() - known:
         older, _ = _log(folder, where, [], [*tips, *(f"^{root}" for root in roots[:1])], paths)
@@ -161,9 +161,9 @@ def _log(folder: Path, where: str, span: list[str], tips: list[str], paths: list
     command = ["log", "-z", "--raw", "--no-abbrev", "--no-renames", "--diff-merges=first-parent", "--root", "--no-color",
                "--no-notes", "--no-mailmap", "--no-textconv", "--no-ext-diff", "--no-show-signature", "--decorate=full",
                f"-O{os.devnull}", "--ignore-submodules=none", _FORMAT, *cap, *span, *tips, *paths]
-    code, out, error = _git(folder, *command)
+    code, out, error = run(folder, *command)
     if code and "since-as-filter" in error:  # git before 2.37: ask for all and choose here
-        code, out, error = _git(folder, *(part for part in command if not part.startswith("--since-as-filter")))
+        code, out, error = run(folder, *(part for part in command if not part.startswith("--since-as-filter")))
     if code is None:
         return _commits(out, before), [f"{where}: {error}; the commits read until then are given"]
     if code:
@@ -203,7 +203,7 @@ def _commits(out: bytes, before: bool) -> list[Commit]:
 def _tags(folder: Path) -> list[Tag]:
     fields = ("refname:strip=2", "taggerdate:unix", "taggername", "*objectname", "subject")
     form = "".join(f"%({name})%00" for name in fields)
-    code, out, _ = _git(folder, "for-each-ref", f"--format={form}", "--sort=-taggerdate", "--count=1000", "refs/tags")
+    code, out, _ = run(folder, "for-each-ref", f"--format={form}", "--sort=-taggerdate", "--count=1000", "refs/tags")
     tags, tokens = [], out.decode("utf-8", "replace").split("\0")
     for name, at, tagger, sha, subject in zip(*[iter(tokens)] * 5, strict=False):
         if at and sha:
@@ -227,7 +227,7 @@ def _refusal(where: str, error: str) -> InputError:
     return InputError(where, f"git cannot read it: {error}")
 
 
-def _git(folder: Path, *arguments: str) -> tuple[int | None, bytes, str]:
+def run(folder: Path, *arguments: str) -> tuple[int | None, bytes, str]:
     """Run git: exit code, output, and the first line of its complaint; the code is ``None`` where it did not run to its end."""
     settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
     try:

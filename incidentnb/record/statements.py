@@ -71,12 +71,16 @@ def mitigate(folder: Path | str, what: str, expected: str = "", undo: str = "", 
 
 def observe(folder: Path | str, mitigation: str, effect: str, *, finding: Finding | str | None = None, undone: bool = False,
             at: Moment | str = None, **who: Any) -> Entry:
-    """Record the effect that a mitigation was seen to have, or with ``undone`` that it was taken back."""
+    """Record the effect that a mitigation was seen to have, or with ``undone`` that it was taken back.
+
+    A ``finding`` that shows it is kept with its numbers, query and digest of the evidence.
+    """
     said = words.text(effect, "effect")
+    more = {key: finding.as_json()[key] for key in ("verdict", "numbers", "query", "evidence")} if isinstance(finding, Finding) else {}
 
     def body(entries: list[Entry]) -> dict[str, Any]:
         shown = finding.id if isinstance(finding, Finding) else finding
-        return {"mitigation": _number(entries, "mitigation", mitigation), "effect": said, "finding": shown} | _flags(undone=undone)
+        return {"mitigation": _number(entries, "mitigation", mitigation), "effect": said, "finding": shown} | more | _flags(undone=undone)
     return journal.append(folder, "effect", body, occurred_at=at, **who)
 
 
