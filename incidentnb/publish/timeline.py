@@ -42,18 +42,28 @@ def timeline(entries: Iterable[Entry], changes: pd.DataFrame | None = None, find
     """
     import pandas as pd
 
-    findings = list(findings)
-    known = {finding.id for finding in findings}
-    standing = lines.standing(list(entries))
-    last = {str(e.body.get("name")): e.seq for e in standing if e.kind == "finding"}
-    rows = [row for entry in standing if entry.kind not in _MACHINERY for row in _of_entry(entry, known, last)]
-    rows += [row for finding in findings for row in _of_finding(finding.name, finding.sentence, finding.numbers, finding.id, None)]
-    rows += [_of_change(change) for change in (changes.to_dict("records") if changes is not None else ())]
-    rows.sort(key=lambda row: (row["at"] is None, row["at"] or row["recorded_at"] or _NEVER, row["recorded_at"] or _NEVER))
+    rows = events(entries, changes.to_dict("records") if changes is not None else (), findings)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for name in ("at", "latest", "recorded_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True)
     return frame
+
+
+def events(entries: Iterable[Entry], changes: Iterable[Mapping[str, Any]] = (), findings: Iterable[Finding] = ()) -> list[dict[str, Any]]:
+    """The rows of ``timeline`` without a frame: its columns as plain values, and ``seq``, the entry's number (``None`` for other sources)."""
+    findings = list(findings)
+    known = {finding.id for finding in findings}
+    standing = lines.standing(list(entries))
+    last = {str(e.body.get("name")): e.seq for e in standing if e.kind == "finding"}
+    rows = [{**row, "seq": entry.seq} for entry in standing if entry.kind not in _MACHINERY for row in _of_entry(entry, known, last)]
+    rows += [row for finding in findings for row in _of_finding(finding.name, finding.sentence, finding.numbers, finding.id, None)]
+    rows += [change_event(change) for change in changes]
+    return [{"seq": None, **row} for row in sorted(rows, key=order)]
+
+
+def order(row: Mapping[str, Any]) -> tuple[bool, datetime, datetime]:
+    """What rows of a timeline are sorted by: when it happened, then when it was recorded; the unknown last."""
+    return row["at"] is None, row["at"] or row["recorded_at"] or _NEVER, row["recorded_at"] or _NEVER
 
 
 def timeline_finding(frame: pd.DataFrame, onset: Interval | None = None, end: Interval | None = None) -> Finding:
@@ -100,7 +110,8 @@ def _row(at: Any, what: str, kind: str, *, actor: str = "", recorded: datetime |
             "evidence": evidence}
 
 
-def _of_change(change: Mapping[str, Any]) -> dict[str, Any]:
+def change_event(change: Mapping[str, Any]) -> dict[str, Any]:
+    """A change as a row of the timeline."""
     known = {key: str(value) for key, value in change.items() if value not in (None, "") and value == value}
     kind, summary, version = known.get("kind", "change").capitalize(), known.get("summary", ""), known.get("version", "")
     name = " ".join([kind, *(known[key] for key in ("service", "version") if key in known)])
@@ -210,6 +221,8 @@ def _role(body: Mapping[str, Any], said: Mapping[str, str]) -> str:
     name = "incident commander" if said.get("role") == "ic" else said.get("role", "a role")
     if body.get("released"):
         return f"{said.get('person', '')} no longer {name}"
+    if body.get("acknowledges"):
+        return f"{said.get('person', '')} acknowledges being {name}"
     return f"{said.get('person', '')} takes over as {name}"
 
 
