@@ -271,7 +271,9 @@ def test_corrections_retraction_closing_and_reopening(capsys, incident):
     assert records.load(incident).notes == ()
     code, _, err = call(capsys, "close", "done")
     assert code == 4 and err.count("\n") == 1
-    assert call(capsys, "close", "done", "--override", "a drill")[0] == 0
+    code, _, err = call(capsys, "close", "done", "--override", "a drill")
+    assert (code, err) == (2, "incidentnb: --override: says not who takes it upon them (--by NAME)\n")
+    assert call(capsys, "close", "done", "--override", "a drill", "--by", "ann")[0] == 0
     assert records.load(incident).closed
     code, _, err = call(capsys, "status")
     assert code == 2 and "every incident here is closed" in err

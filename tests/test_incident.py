@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from incidentnb.exceptions import InputError, Refused
 from incidentnb.findings import Finding
-from incidentnb.record import folds, incident, journal, lines, milestones, names, statements
+from incidentnb.record import folds, incident, journal, lines, milestones, names, statements, status
 from incidentnb.times import Interval
 
 T0 = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
@@ -210,6 +210,26 @@ def test_hand_over(folder):
     assert (second.start, second.acknowledged_at) == (T0 + minutes(30), T0 + minutes(35))
     with pytest.raises(InputError, match="exactly one IC"):
         statements.assign_role(folder, "ic", "Kim", released=True, **at(40))
+
+
+def test_the_taker_acknowledges(folder):
+    """Only who was given the role can acknowledge it, once; the same word twice is one entry; a hand-over taken back leaves who had it before."""
+    statements.assign_role(folder, "scribe", "Ann", **{**at(1), "actor": "Ann"})
+    with pytest.raises(InputError, match="Ann has had it since"):
+        statements.acknowledge(folder, "scribe", **{**at(2), "actor": "Ann"})
+    given = statements.assign_role(folder, "ic", "Kim", brief="roll-back is running", **at(30))
+    assert not status.status(incident.load(folder), T0 + minutes(31))["ic_acknowledged"]
+    with pytest.raises(InputError, match="Kim holds it, and Dana says so"):
+        statements.acknowledge(folder, **at(32))
+    said = statements.acknowledge(folder, "Incident Commander", **{**at(33), "actor": "Kim"})
+    assert statements.acknowledge(folder, **{**at(33), "actor": "Kim"}) == said
+    second = incident.load(folder).ics[-1]
+    assert (second.person, second.start, second.acknowledged_at, second.brief) == ("Kim", T0 + minutes(30), T0 + minutes(33), "roll-back is running")
+    assert status.status(incident.load(folder), T0 + minutes(34))["ic_acknowledged"]
+    statements.retract(folder, given.seq, "too early", recorded_at=T0 + minutes(40), actor="Dana")
+    assert [role.person for role in incident.load(folder).ics] == ["Lee"]
+    with pytest.raises(InputError, match="nobody holds it"):
+        statements.acknowledge(folder, "communications", **at(50))
 
 
 @settings(max_examples=20, deadline=None)

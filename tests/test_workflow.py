@@ -10,7 +10,7 @@ import pytest
 
 from incidentnb import cli, drill, times
 from incidentnb.exceptions import InputError, Refused
-from incidentnb.record import incident, journal, milestones, statements
+from incidentnb.record import incident, journal, milestones, runbook, statements
 from incidentnb.workflow import analyses, demo, exporting, practice, running
 
 UNTIL = times.parse("2026-11-22T14:31Z")
@@ -174,6 +174,27 @@ def test_resolve_says_why_it_cannot(tmp_path, capsys):
     out = capsys.readouterr().out
     assert code == 4 and "not recovered" in out.lower()
     assert incident.load(place).status == "investigating" and incident.load(place).milestones["resolved"].moment is None
+    assert cli.main(["resolve", str(place), "--override", "the shop is closed for the night"]) == 2
+    assert "says not who" in capsys.readouterr().err
+    assert cli.main(["resolve", str(place), "--override", "the shop is closed for the night", "--by", "Kim"]) == 0
+    known = incident.load(place)
+    assert "not recovered" in capsys.readouterr().out and known.status == "resolved"
+    assert "by the word of Kim, the data do not prove it: the shop is closed" in known.milestones["resolved"].provenance
+    proof = next(duty for duty in runbook.duties(known, times.now()) if duty.id == "recovered")
+    assert (proof.state, proof.by, proof.reason) == ("skipped", "Kim", "the shop is closed for the night")
+    statements.reopen(place, "it is back", actor="Kim")
+    proof = next(duty for duty in runbook.duties(incident.load(place), times.now()) if duty.id == "recovered")
+    assert proof.state == "due"
+
+
+def test_without_logs_only_a_person_can_resolve(tmp_path, capsys):
+    """An incident that reads nothing cannot be proved over: one line; a person's word with the reason resolves it."""
+    place = incident.create(tmp_path, "x", "SEV-2")
+    assert cli.main(["resolve", str(place)]) == 2
+    assert "names no logs" in capsys.readouterr().err
+    assert cli.main(["resolve", str(place), "--override", "seen on the phone", "--by", "Kim", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["recovery"]["why"] == "there are no logs"
+    assert incident.load(place).status == "resolved"
 
 
 def test_export_is_never_stale(place):

@@ -38,7 +38,7 @@ def onset(found: Finding, of: str = "failures") -> Page:
     numbers = found.numbers
     value = {"schema": "incidentnb/onset/1", "of": of, "verdict": found.verdict, "why": found.why,
              **({"silent": numbers.get("silent", [])} if found.name == "volume" else {}),
-             **{key: numbers.get(key) for key in ("onset", "end", "rate", "spikes", "bucket_s", "requests", "failed")}}
+             **{key: numbers.get(key) for key in ("onset", "end", "rate", "spikes", "bucket_s", "requests", "failed", "likeliest")}}
     return findings.plain(value), _answer(found)
 
 
@@ -117,11 +117,13 @@ def run(made: Any) -> Page:
     return made.as_json(), "\n".join([*lines, f"{done} of {len(record.cells)} cells completed", str(record.path)])
 
 
-def resolved(made: Any, recovery: dict[str, Any]) -> Page:
-    """Whether recovery was proved, on what, and the run that shows it."""
+def resolved(folder: Path, made: Any, recovery: dict[str, Any]) -> Page:
+    """Whether recovery was proved, on what, and the run that shows it; ``made`` is ``None`` where there were no logs to prove it from."""
     told = f"{recovery['verdict']}: {terminal(recovery['sentence'])}"
     if recovery["recorded"]:
         told += f"\nrecorded: {terminal(recovery['recorded'])}"
+    if made is None:
+        return {"incident": str(folder), "run": None, "recovery": recovery}, f"incident  {folder}\n{told}"
     first, rest = run(made)[1].split("\n", 1)
     return {**made.as_json(), "recovery": recovery}, f"{first}\n{told}\n{rest}"
 

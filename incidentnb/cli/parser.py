@@ -174,8 +174,9 @@ def _verbs_of_an_incident(verb) -> None:
     draft.add_argument("--next", metavar="TIME", help="when the next update comes: 20m, or a time (default: the promise that is running)")
     draft.add_argument("--payload", metavar="PLACE", choices=PAYLOADS, help=f"the JSON that a place takes: {', '.join(PAYLOADS)}")
     draft.add_argument("--check", metavar="FILE", help="check this text instead, as a person edited it; - for stdin")
-    verb("resolve", "prove recovery from the data with the resolution notebook, or say why it cannot", _incident, _by).add_argument(
-        "--at", metavar="TIME", help="when it is declared resolved (default: now, or the end of the logs where these end earlier)")
+    resolve = verb("resolve", "prove recovery from the data with the resolution notebook, or say why it cannot", _incident, _by)
+    resolve.add_argument("--at", metavar="TIME", help="when it is declared resolved (default: now, or the end of the logs where these end earlier)")
+    resolve.add_argument("--override", metavar="WHY", default="", help="resolved all the same, for this reason; needs --by")
     replay = verb("replay", "execute the notebook with only what was known at a time", _incident)
     replay.add_argument("--as-of", metavar="TIME", required=True, help="nothing recorded or logged later is seen")
     export = verb("export", "the appendix: the executed notebook as one file that opens anywhere", _incident)
@@ -222,6 +223,8 @@ def _verbs_of_the_record(verb) -> None:
     role.add_argument("role", metavar="ROLE", help="ic, scribe, communications or another role")
     role.add_argument("name", metavar="NAME", help="who takes it")
     role.add_argument("--brief", metavar="TEXT", default="", help="what is handed over, in words")
+    verb("acknowledge", "the taker's word that a role was handed over to them", _entry).add_argument(
+        "role", metavar="ROLE", nargs="?", default="ic", help="which role (default: ic, the incident commander)")
     milestone = verb("milestone", "record when it started, was detected, acknowledged, mitigated or resolved", _entry)
     milestone.add_argument("name", metavar="MILESTONE", choices=MILESTONES, help=", ".join(MILESTONES))
     milestone.add_argument("--source", metavar="REF", default="", help="how it is known: a page, a finding")
@@ -243,7 +246,7 @@ def _verbs_of_the_record(verb) -> None:
     _reason(retract)
     close = verb("close", "close the incident; refused while duties that it waits for are open", _reason, _entry)
     close.add_argument("--false-alarm", action="store_true", help="it was none: nothing else is owed")
-    close.add_argument("--override", metavar="WHY", default="", help="close all the same, for this reason")
+    close.add_argument("--override", metavar="WHY", default="", help="close all the same, for this reason; needs --by")
     verb("reopen", "reopen a closed or resolved incident", _reason, _entry)
 
 

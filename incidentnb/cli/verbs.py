@@ -211,8 +211,11 @@ def _resolve(args: argparse.Namespace) -> Answer:
     from incidentnb.cli import pages, terminal
     from incidentnb.workflow import running
 
-    made, recovery = running.resolve(_incident(args), by=args.by, at=args.at, reading=terminal.progress(), cells=terminal.cells())
-    return Answer(*pages.resolved(made, recovery), made.exit_code or (0 if recovery["verdict"] == "recovered" else 4))
+    _named(args)
+    folder = _incident(args)
+    made, recovery = running.resolve(folder, by=args.by, at=args.at, override=args.override, reading=terminal.progress(), cells=terminal.cells())
+    code = made.exit_code if made else 0
+    return Answer(*pages.resolved(folder, made, recovery), code or (0 if recovery["verdict"] == "recovered" or args.override else 4))
 
 
 def _replay(args: argparse.Namespace) -> Answer:
@@ -252,6 +255,7 @@ def _record(args: argparse.Namespace) -> Answer:
     from incidentnb.record import statements as say
     from incidentnb.workflow import recording
 
+    _named(args)
     folder = _incident(args)
     text = " ".join(getattr(args, "text", ()))
     now = {"at": getattr(args, "at", None), "actor": args.by, "supersedes": getattr(args, "supersedes", None)}
@@ -266,6 +270,7 @@ def _record(args: argparse.Namespace) -> Answer:
         "decide": lambda: say.decide(folder, text, args.why, about=args.about, safe=args.safe, **now),
         "severity": lambda: say.set_severity(folder, args.severity, args.why, **now),
         "role": lambda: say.assign_role(folder, args.role, args.name, brief=args.brief, **now),
+        "acknowledge": lambda: say.acknowledge(folder, args.role, **now),
         "milestone": lambda: milestones.set_milestone(folder, args.name, source=args.source, **now),
         "post": lambda: recording.post(folder, text, channel=args.channel, next_update=args.next, state=args.state, **now),
         "action": lambda: say.action(folder, text, args.owner, args.due, type=args.type, **now),
@@ -297,6 +302,12 @@ def _drill(args: argparse.Namespace) -> Answer:
     return Answer(*pages.drilled(practice.drill(args.dir, seed=args.seed, kind=args.kind)))
 
 
+def _named(args: argparse.Namespace) -> None:
+    """An override is somebody's word, so it says whose."""
+    if getattr(args, "override", "") and not args.by:
+        raise InputError("--override", "says not who takes it upon them", "--by NAME")
+
+
 def _incident(args: argparse.Namespace) -> Path:
     from incidentnb.record import incident
 
@@ -310,7 +321,7 @@ def _how(args: argparse.Namespace) -> dict[str, Any]:
     return {"format": args.format, "zone": args.zone, "year": args.year, "formats_dir": args.formats, "progress": terminal.progress()}
 
 
-_RECORD = ("note", "hypothesis", "evidence", "verdict", "mitigate", "decide", "severity", "role", "milestone", "post", "action",
+_RECORD = ("note", "hypothesis", "evidence", "verdict", "mitigate", "decide", "severity", "role", "acknowledge", "milestone", "post", "action",
            "duty", "retract", "close", "reopen")
 VERBS: dict[str, Callable[[argparse.Namespace], Answer | None]] = {
     "demo": _demo, "drill": _drill, "triage": _triage, "onset": _onset, "scope": _scope, "patterns": _patterns, "services": _services,

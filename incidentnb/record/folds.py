@@ -197,7 +197,9 @@ def roles(standing: Sequence[Entry]) -> tuple[Role, ...]:
         mine = next((i for i in now if held[i].person == person), None)
         if (e.kind == "opened" and now and not e.body.get("ic")) or (role == "ic" and e.body.get("released")):
             continue  # who opens is the IC only where nobody else is; the IC hands over, and does not leave
-        acknowledged = e.at if e.body.get("acknowledged") or person == e.actor else None
+        if e.body.get("acknowledges") and mine is None:
+            continue  # of a hand-over that was taken back
+        acknowledged = e.at if e.body.get("acknowledged") or e.body.get("acknowledges") or person == e.actor else None
         if mine is not None and not e.body.get("released"):
             held[mine] = replace(held[mine], acknowledged_at=held[mine].acknowledged_at or acknowledged,
                                  brief=str(e.body.get("brief") or held[mine].brief))

@@ -152,8 +152,8 @@ def _judge(line: Line, incident: Incident, now: datetime, book: Rules, days: Cal
         return Duty(line.id, line.phase, line.what, line.verb, line.section, line.gate, state, **more)
 
     in_time = lines.in_time(incident.standing)
-    word = next((e for e in reversed(in_time) if e.kind == "duty" and e.body.get("duty") == line.id), None)
     since = incident.reopened[-1].at if line.again and incident.reopened else None
+    word = next((e for e in reversed(in_time) if e.kind == "duty" and e.body.get("duty") == line.id and (since is None or e.at >= since)), None)
     arose = _first(line.when, in_time, since) if line.when else None
     due = _due(line, incident, arose, book, days)
     if line.check:

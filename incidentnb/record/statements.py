@@ -17,7 +17,7 @@ from typing import Any
 from incidentnb import times
 from incidentnb.exceptions import InputError, Refused
 from incidentnb.findings import Finding
-from incidentnb.record import incident, journal, lines, moments, words
+from incidentnb.record import folds, incident, journal, lines, moments, words
 from incidentnb.record.lines import Entry
 from incidentnb.record.moments import Moment
 
@@ -59,6 +59,30 @@ def assign_role(folder: Path | str, role: str, person: str, *, brief: str = "", 
     if released and body["role"] == "ic":
         raise InputError("role ic", "an incident has exactly one IC at any instant", "hand it over: name who takes it")
     return journal.append(folder, "role", body | _flags(acknowledged=acknowledged, released=released), occurred_at=at, **who)
+
+
+def acknowledge(folder: Path | str, role: str = "ic", *, actor: str | None = None, at: Moment | str = None, **who: Any) -> Entry:
+    """The taker's word that a role was handed over to them, and that they have it.
+
+    Raises:
+        InputError: nobody holds that role, its holder has acknowledged it, or somebody else says so.
+    """
+    name = " ".join(words.text(role, "role").lower().split())[:60]
+    name = "ic" if name in _IC else name
+    me = journal.default_actor() if actor is None else actor
+
+    def body(entries: list[Entry]) -> dict[str, Any]:
+        held = [r for r in folds.roles(lines.standing(entries)) if r.role == name and r.end is None]
+        if not held:
+            raise InputError(f"role {name}", "nobody holds it", f"incidentnb role {name} NAME")
+        mine = next((r for r in held if r.person.lower() == me.lower()), None)
+        if mine is None:
+            raise InputError(f"role {name}", f"{held[-1].person} holds it, and {me} says so", f"--by {held[-1].person}, if that is you")
+        said = next((e.body for e in reversed(entries) if e.body.get("acknowledges") == mine.seq), None)
+        if said is None and mine.acknowledged_at is not None:
+            raise InputError(f"role {name}", f"{mine.person} has had it since {times.at(mine.start)}", "there is nothing to acknowledge")
+        return {"role": name, "person": mine.person, "acknowledges": mine.seq}
+    return journal.append(folder, "role", body, actor=actor, occurred_at=at, **who)
 
 
 def mitigate(folder: Path | str, what: str, expected: str = "", undo: str = "", *, command: str = "", at: Moment | str = None,

@@ -22,10 +22,10 @@ def status(incident: Incident, now: datetime | None = None, *, book: Rules | Non
            calendar: Calendar | None = None) -> dict[str, Any]:
     """Where the incident stands at ``now``, in plain JSON: instants are ISO 8601 in UTC, lengths are seconds.
 
-    Keys: ``schema, incident, folder, channel, title, severity, peak_severity, severities[], time_in_severity_s, status, ic, roles[],
-    opened_at, closed, now, zone``, ``duties[]`` (id, phase, what, state, by, at, due, clock, reason, verb, gate), ``counts`` of their
-    states, ``clocks[]`` (name, start, due, stopped, state), ``hypotheses`` (open[], refuted[], root_cause, why_not), ``promises`` (next,
-    kept, broken), ``milestones``, ``metrics``, ``mitigations[]``, ``failures[]`` (sections of notebooks that could not be computed).
+    Keys: ``schema, incident, folder, channel, title, severity, peak_severity, severities[], time_in_severity_s, status, ic, ic_acknowledged,
+    roles[], opened_at, closed, now, zone``, ``duties[]`` (id, phase, what, state, by, at, due, clock, reason, verb, gate), ``counts`` of
+    their states, ``clocks[]`` (name, start, due, stopped, state), ``hypotheses`` (open[], refuted[], root_cause, why_not), ``promises``
+    (next, kept, broken), ``milestones``, ``metrics``, ``mitigations[]``, ``failures[]`` (sections of notebooks that could not be computed).
     """
     now = now or times.now()
     book = book or runbook.book_of(incident.folder)
@@ -38,6 +38,7 @@ def status(incident: Incident, now: datetime | None = None, *, book: Rules | Non
     return plain({
         "schema": SCHEMA, "incident": incident.id, "folder": str(incident.folder), "channel": incident.channel, "title": incident.title,
         "severity": incident.severity, "peak_severity": incident.peak_severity, "status": incident.status, "ic": incident.ic,
+        "ic_acknowledged": not incident.ics[-1].taken_from or incident.ics[-1].acknowledged_at is not None,
         "roles": [{"role": r.role, "person": r.person, "since": r.start} for r in incident.roles if r.end is None],
         "severities": [{"severity": s.value, "from": s.start, "to": s.end} for s in incident.severities],
         "time_in_severity_s": {name: spent.total_seconds() for name, spent in incident.time_in_severity(now).items()},
@@ -82,8 +83,9 @@ def status_page_text(found: dict[str, Any], *, color: bool = False, width: int =
         length = datetime.fromisoformat(value) - now
         return f"in {times.spell(length)}" if length.total_seconds() >= 0 else f"{times.spell(-length)} ago"
     state = f"closed {when(found['closed'])}" if found["closed"] else found["status"]
+    taken = "" if found["ic_acknowledged"] else " (has not acknowledged)"
     lines = [_cut(f"{found['severity']}  {found['title']}", width),
-             _cut(f"{state} · IC {found['ic']} · opened {when(found['opened_at'])} · {found['channel']}", width)]
+             _cut(f"{state} · IC {found['ic']}{taken} · opened {when(found['opened_at'])} · {found['channel']}", width)]
     if following := found["promises"]["next"]:
         lines.append(_cut(f"next update in {following['channel']} {'due ' if following['state'] == 'running' else 'was promised for '}"
                           f"{when(following['due'])}, {left(following['due'])}", width))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from incidentnb import atomic, times
 from incidentnb.exceptions import InputError
 from incidentnb.record import incident as records
-from incidentnb.record import journal, lines, lock, milestones, statements
+from incidentnb.record import journal, lines, lock, milestones, runbook, statements
 
 if TYPE_CHECKING:
     from incidentnb.notebook import RunRecord
@@ -128,39 +128,54 @@ def investigate(folder: Path | str, *, reading: Progress | None = None, cells: C
     return _run(Path(folder), "investigation", reading=reading, cells=cells)
 
 
-def resolve(folder: Path | str, *, by: str | None = None, at: Any = None, recorded_at: datetime | None = None,
-            reading: Progress | None = None, cells: CellProgress | None = None) -> tuple[Run, dict[str, Any]]:
+def resolve(folder: Path | str, *, by: str | None = None, at: Any = None, override: str = "", recorded_at: datetime | None = None,
+            reading: Progress | None = None, cells: CellProgress | None = None) -> tuple[Run | None, dict[str, Any]]:
     """Execute the resolution notebook; where it proves recovery from the data, record that the incident is resolved.
 
     Args:
         folder: the incident.
         by: who resolves it.
         at: when it is declared resolved; by default now, and the milestone at the end of the logs where these end earlier.
+        override: why it is resolved although the data do not prove it; who says so is on the record (``by``), and the proof is skipped.
         recorded_at: as in ``journal.append``.
         reading, cells: as ``investigate``.
 
     Returns:
-        the run, and ``{verdict, sentence, why, since, recorded}``; nothing is recorded unless the verdict is ``recovered``.
+        the run (``None`` where there are no logs and it is overridden), and ``{verdict, sentence, why, since, recorded}``; nothing is
+        recorded unless the verdict is ``recovered``, or somebody overrides.
 
     Raises:
-        InputError: as ``investigate``; a milestone on the record that lies after the recovery (names both).
+        InputError: as ``investigate``; an override without a name; a milestone on the record that lies after the recovery (names both).
     """
     folder = Path(folder)
-    run = _run(folder, "resolution", reading=reading, cells=cells)
+    if override and not by:
+        raise InputError("override", "says not who takes it upon them", "give a name")
+    try:
+        run = _run(folder, "resolution", reading=reading, cells=cells)
+    except InputError:
+        if not override or records.load(folder).sources["logs"]:
+            raise
+        run = None
     known = records.load(folder)
     found = known.finding("recovery")
-    if found is None or any(cell.title == _RECOVERY and cell.state != "completed" for cell in run.record.cells):
-        why = next((c.why or c.state for c in run.record.cells if c.title == _RECOVERY and c.state != "completed"), "nothing was found")
-        return run, {"verdict": "cannot tell", "sentence": f"Whether it is over could not be computed: {why}.", "why": why, "since": None,
-                     "recorded": ""}
-    answer = {key: found.body.get(key) for key in ("verdict", "sentence", "why")}
-    answer |= {"since": (found.body.get("numbers") or {}).get("since"), "recorded": ""}
-    if answer["verdict"] == "recovered" and known.status != "resolved":
+    failed = "there are no logs" if run is None else next(
+        (c.why or c.state for c in run.record.cells if c.title == _RECOVERY and c.state != "completed"), "" if found else "nothing was found")
+    if failed or found is None:
+        answer = {"verdict": "cannot tell", "sentence": f"Whether it is over could not be computed: {failed}.", "why": failed, "since": None}
+    else:
+        answer = {key: found.body.get(key) for key in ("verdict", "sentence", "why")}
+        answer["since"] = (found.body.get("numbers") or {}).get("since")
+    answer["recorded"] = ""
+    if (answer["verdict"] == "recovered" or override) and known.status != "resolved":
         when = at or min(times.now(), _end_of_logs(known) or times.now())
-        why = f"recovered since {answer['since']}, finding {found.body['id']}"
+        why = f"recovered since {answer['since']}, finding {found.body['id']}" if answer["verdict"] == "recovered" and found else (
+            f"by the word of {by}, the data do not prove it: {override}")
         if known.milestones["resolved"].moment is None:
-            milestones.set_milestone(folder, "resolved", when, source=why, actor=by, recorded_at=recorded_at)
+            milestones.set_milestone(folder, "resolved", when if answer["verdict"] == "recovered" else at, source=why, actor=by,
+                                     recorded_at=recorded_at)
         statements.set_status(folder, "resolved", why, at=at, actor=by, recorded_at=recorded_at)
+        if answer["verdict"] != "recovered" and any(duty.id == "recovered" for duty in runbook.book_of(folder).duties):
+            statements.duty(folder, "recovered", "skipped", override, at=at, actor=by, recorded_at=recorded_at)
         answer["recorded"] = f"status resolved, resolved_at {records.load(folder).milestones['resolved'].text()}"
     return run, answer
 
