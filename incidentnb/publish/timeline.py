@@ -223,8 +223,6 @@ def _role(body: Mapping[str, Any], said: Mapping[str, str]) -> str:
         return f"{said.get('person', '')} no longer {name}"
     if body.get("acknowledges"):
         return f"{said.get('person', '')} acknowledges being {name}"
-    if body.get("acknowledges"):
-        return f"{said.get('person', '')} acknowledges being {name}"
     return f"{said.get('person', '')} takes over as {name}"
 
 
