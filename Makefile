@@ -1,8 +1,9 @@
 # demo, test, bench, lint: each makes the virtual environment first, once; a second call installs nothing.
-# PYTHON chooses the interpreter (3.11, 3.12 or 3.13); VENV the folder.
+# PYTHON chooses the interpreter (3.11, 3.12 or 3.13); VENV the folder; WORKERS how many test files run side by side.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
+WORKERS ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
@@ -13,8 +14,8 @@ demo: $(STAMP)
 	@$(BIN)/incidentnb demo demo
 
 test: $(STAMP)
-	@echo "running the tests (a dot each, a minute or a few in all) …"
-	@$(BIN)/python -m pytest
+	@echo "running the tests (a dot each, some minutes in all, $(WORKERS) files at a time) …"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: $(STAMP)
 	@for bench in tests/bench/*.py; do $(BIN)/python $$bench || exit $$?; done

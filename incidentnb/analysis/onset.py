@@ -37,7 +37,8 @@ def onset(table: LogTable, bucket_s: int | None = None) -> Finding:
         order of time, ``bucket_s``, ``requests``, ``failed``, ``window_start``, ``window_end``, ``p_value``. Frame as of
         ``rates.buckets`` with the column ``during``. Where it applies also: ``days`` (other days, or weeks, that what is usual rests on),
         ``mix`` {column, explained, risen} (share of the failures above the usual that a changed mix explains; the one value whose own rate
-        rose, where the answer is of it alone), ``unproved`` (why the end is not known although nothing fails any more).
+        rose, where the answer is of it alone), ``likeliest`` (``Interval``: where the most raised stretch began that was not called),
+        ``unproved`` (why the end is not known although nothing fails any more).
     """
     from incidentnb.analysis import onset_moments, sources
 
@@ -225,7 +226,7 @@ def _spike(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], largest: d
 
 
 def _quiet(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], unit_name: str, query: str, digest: str, notes: list[str]) -> Finding:
-    from incidentnb.analysis import scan
+    from incidentnb.analysis import onset_moments, scan
 
     overall = numbers["failed"] / numbers["requests"]
     numbers["rate"] = {"baseline": overall, "during": None}
@@ -242,12 +243,16 @@ def _quiet(frame: pd.DataFrame, found: Scan, numbers: dict[str, Any], unit_name:
                     f"{numbers['failed']:,} of {numbers['requests']:,} {unit_name} failed ({percent(overall)}); {seen}.")
         why = (f"{percent(numbers['mix']['explained'])} of the failures above the usual are those that the {numbers['mix']['column']}s which are "
                "logged more then have at all times")
-    elif found.strongest is None or found.strongest.excess < 10:
+    elif found.strongest is None or found.strongest.excess < scan.AT_LEAST_EXCESS:
         why = "no stretch has 10 failures more than the quiet rest lets one expect"
     elif found.strongest.ratio < scan.AT_LEAST_RATIO:
         why = f"the highest stretch is {found.strongest.ratio:.1f} times the baseline: less than twice"
     else:
         why = f"{percent(found.p_value)} of quiet series with this spread look at least as raised"
+    if "mix" not in numbers and found.strongest is not None and found.strongest.excess >= scan.AT_LEAST_EXCESS:
+        likeliest = onset_moments.plain(frame, found.strongest, numbers["bucket_s"])
+        numbers["likeliest"] = likeliest
+        why += f"; if something began at all, then most likely at {at(likeliest.at)}"
     return Finding("onset", "no spike", sentence, why, numbers, frame, query, digest, tuple(notes))
 
 

@@ -114,6 +114,9 @@ def buckets(table: LogTable, bucket_s: int | None = None) -> tuple[pd.DataFrame,
 def rates(table: LogTable, bucket_s: int | None = None) -> Finding:
     """The error rate over time.
 
+    Method: failed ÷ requests per even bucket, about 240 of them with 30 requests each where traffic allows; unknown where no request was seen.
+    Complexity: one pass over three columns, then O(buckets). Source: counting.
+
     Returns:
         Verdict ``measured`` or ``cannot tell``; frame as of ``buckets``; numbers ``bucket_s``, ``requests``, ``failed``, ``rate``,
         ``window_start``, ``window_end``.
