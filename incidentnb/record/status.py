@@ -23,7 +23,7 @@ def status(incident: Incident, now: datetime | None = None, *, book: Rules | Non
     """Where the incident stands at ``now``, in plain JSON: instants are ISO 8601 in UTC, lengths are seconds.
 
     Keys: ``schema, incident, folder, channel, title, severity, peak_severity, severities[], time_in_severity_s, status, ic, ic_acknowledged,
-    roles[], opened_at, closed, now, zone``, ``duties[]`` (id, phase, what, state, by, at, due, clock, reason, verb, gate), ``counts`` of
+    roles[], opened_at, closed, now, zone``, ``duties[]`` (id, phase, what, state, by, at, seq, due, clock, reason, verb, gate), ``counts`` of
     their states, ``clocks[]`` (name, start, due, stopped, state), ``hypotheses`` (open[], refuted[], root_cause, why_not), ``promises``
     (next, kept, broken), ``milestones``, ``metrics``, ``mitigations[]``, ``failures[]`` (sections of notebooks that could not be computed).
     """
@@ -44,8 +44,8 @@ def status(incident: Incident, now: datetime | None = None, *, book: Rules | Non
         "time_in_severity_s": {name: spent.total_seconds() for name, spent in incident.time_in_severity(now).items()},
         "opened_at": incident.opened_at, "closed": incident.closed.at if incident.closed else None, "now": now,
         "zone": incident.sources["zone"] or "UTC",
-        "duties": [{"id": d.id, "phase": d.phase, "what": d.what, "state": d.state, "by": d.by, "at": d.at, "due": d.due, "clock": d.clock,
-                    "reason": d.reason, "verb": d.verb, "gate": d.gate} for d in duties],
+        "duties": [{"id": d.id, "phase": d.phase, "what": d.what, "state": d.state, "by": d.by, "at": d.at, "seq": d.seq, "due": d.due,
+                    "clock": d.clock, "reason": d.reason, "verb": d.verb, "gate": d.gate} for d in duties],
         "counts": {state: sum(d.state == state for d in duties) for state in ("done", "due", "late", "skipped", "not applicable")},
         "clocks": [{"name": c.name, "start": c.start, "due": c.due, "stopped": c.stopped, "state": c.state(now)} for c in clocks],
         "hypotheses": {"open": [{"id": h.id, "claim": h.claim, "state": h.state, "for": len(h.evidence_for),
