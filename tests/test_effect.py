@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from incidentnb import times
+from incidentnb import cli, times
 from incidentnb.analysis import effect, onset, scope
 from incidentnb.case import Case, options
 from incidentnb.evidence import checkout, reader, table
@@ -48,25 +48,24 @@ def test_a_fix_is_seen_in_all_traffic_and_in_the_failing_subset():
     assert (found.numbers["minutes_before"], found.numbers["minutes_after"], found.numbers["until"]) == (10, 15, minute(55))
     assert (whole["failed_before"], whole["total_before"], whole["failed_after"], whole["total_after"]) == (240, 1200, 0, 1800)
     assert (subset["failed_before"], subset["total_before"], subset["rate_after"]) == (240, 600, 0)
-    assert found.sentence == ("Failures of all traffic fell from 20 % (240 of 1,200) to 0 % (0 of 1,800); failures of version = 2 fell from 40 % "
-                              "(240 of 600) to 0 % (0 of 900); over the 10 complete minutes before and the 15 complete minutes after "
-                              "2026-03-02 13:40:00Z.")
+    assert found.sentence == ("Failures fell: all traffic 20 % → 0 % (240 of 1,200, then 0 of 1,800); version = 2 40 % → 0 % (240 of 600, then 0 of "
+                              "900); 10 complete minutes before 2026-03-02 13:40:00Z and 15 after.")
     assert "need not have come from it" in found.why
 
 
 @pytest.mark.parametrize(("log", "done", "verdict", "says"), [
-    ({"fixed": 90}, minute(30), "did not change", "did not clearly change"),
+    ({"fixed": 90}, minute(30), "did not change", "Failures did not clearly change: all traffic 20 % → 20 %"),
     ({"fixed": 90}, minute(22), "did not change", "2 complete minutes before"),
-    ({"hit": 35, "fixed": 90}, minute(35), "rose", "rose from 0 %"),
-    ({"gone": True}, minute(40), "fell", "version = 2 had 600 requests before and has none since"),
+    ({"hit": 35, "fixed": 90}, minute(35), "rose", "Failures rose: all traffic 0 %"),
+    ({"gone": True}, minute(40), "fell", "version = 2 has no request since (600 before)"),
     ({"end": 42}, minute(40), CANNOT_TELL, "only 2 complete minutes beyond it"),
     ({"end": 30}, minute(40), CANNOT_TELL, "the log ends before it"),
     ({}, minute(-5), CANNOT_TELL, "no complete minute before it"),
-    ({"fixed": 41}, minute(40, 30), "fell", "14 complete minutes after"),
+    ({"fixed": 41}, minute(40, 30), "fell", "and 14 after"),
 ])
 def test_what_came_after(log, done, verdict, says):
     """It fell, rose, stayed, is gone, or cannot be told; minutes that the log fills in part do not count."""
-    log = {"end": 55} | log if says.startswith("14") else log
+    log = {"end": 55} | log if says.startswith("and 14") else log
     start = Finding("onset", "spike", "", numbers={"onset": times.Interval(minute(20), minute(20), minute(20))})
     found = effect.effect(made(**log), done, start if log.get("hit", 20) == 20 and done > minute(20) else None, SUBSET)
     assert found.verdict == verdict and says in found.sentence
@@ -113,7 +112,7 @@ def test_the_effect_is_recorded_and_corrected_as_data_arrive(tmp_path):
     shown, kept = investigated()
     assert len(kept) == 1 and kept[0].supersedes and kept[0].body["numbers"]["minutes_after"] == 15 and kept[0].body["query"]
     assert len(investigated()[1]) == 1
-    assert shown["effect"][0].startswith("the graph went down; Failures of all traffic fell from 20 %")
+    assert shown["effect"][0].startswith("the graph went down; Failures fell: all traffic 20 %")
     told = [what for what in timeline.timeline(journal.read(folder))["what"] if what.startswith("M1 seen: Failures")]
     assert len(told) == 1
     before = journal.head(folder)
@@ -214,3 +213,22 @@ def test_a_switch_is_put_back_to_what_it_was():
     change = Change(minute(1), "flag", "new-cart", "on", details={"from": "off", "to": "on"})
     ranked = Finding("suspects", "candidates", "", numbers={"changes": [{"at": change.at, "kind": "flag", "id": "new-cart", "rank": 1}]})
     assert options.options_of(ranked, [change])[0]["how"] == "put the flag new-cart back to 'off', as it was before 2026-03-02 13:01:00Z"
+
+
+def test_the_ways_back_on_the_command_line(shop, tmp_path, monkeypatch, capsys):
+    """``mitigate --options`` shows the commands for what the last investigation ranked, runs and records nothing; without one it says so."""
+    place, shas, _ = shop
+    folder = incident.create(tmp_path, "x", "SEV-2", repos=[place])
+    monkeypatch.chdir(folder)
+    assert cli.main(["mitigate", "--options"]) == 2
+    assert "what changed is not known yet (incidentnb investigate)" in capsys.readouterr().err
+    assert cli.main(["mitigate"]) == 2 and "mitigation: the text is missing" in capsys.readouterr().err
+    change = next(c for c in read_changes([], [str(place)])[0] if c.details.get("sha") == shas["third"])
+    statements.record_finding(folder, Finding("suspects", "candidates", "This one.", numbers={"changes": [
+        {"at": change.at, "kind": "commit", "id": change.id, "rank": 1}]}))
+    before = journal.head(folder)
+    assert cli.main(["mitigate", "--options"]) == 0
+    out = capsys.readouterr().out
+    assert f"   git -C {shlex.quote(str(place))} revert --no-edit {shas['third']}\n" in out and "none of these was run" in out
+    assert cli.main(["mitigate", "--options", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["options"][0]["state"] == "option" and journal.head(folder) == before

@@ -75,9 +75,9 @@ def effect(table: LogTable, done: datetime, onset: Finding | None = None, scope:
         sides = [(int(side[f"f{i}"].sum()), int(side[f"n{i}"].sum())) for side in (got[got["slot"] < early], got[got["slot"] >= split])]
         rows.append(_part(words(where) if where else ALL, where, *sides))
     numbers["parts"] = rows
-    told = "; ".join(_told(row) for row in rows)
     verdict = next((row["verdict"] for row in rows[1:] if row["verdict"] != CANNOT_TELL), rows[0]["verdict"])
-    sentence = f"{told[0].upper()}{told[1:]}; over the {_minutes(before)} before and the {_minutes(after)} after {at(done)}."
+    how = "cannot be compared" if verdict == CANNOT_TELL else verdict.replace("not", "not clearly")
+    sentence = f"Failures {how}: {'; '.join(_told(row) for row in rows)}; {_minutes(before)} before {at(done)} and {after} after."
     frame = pd.DataFrame([{key: value for key, value in row.items() if key != "where"} for row in rows])
     notes = [f"{other} was done {spell(moment - done)} later, within the minutes looked at." for other, moment in later if done < moment < stop]
     if verdict == CANNOT_TELL:
@@ -100,14 +100,11 @@ def _part(name: str, where: dict[str, Any], before: tuple[int, int], after: tupl
 
 def _told(row: dict[str, Any]) -> str:
     if not row["total_after"]:
-        return f"{row['name']} had {row['total_before']:,} requests before and has none since"
+        return f"{row['name']} has no request since ({row['total_before']:,} before)"
     if not row["total_before"]:
-        return f"{row['name']} had no request before, and fails at {percent(row['rate_after'])} since"
-    how = {"fell": "fell", "rose": "rose"}.get(row["verdict"], "stayed")
-    return (f"failures of {row['name']} {how} from {percent(row['rate_before'])} ({row['failed_before']:,} of {row['total_before']:,}) to "
-            f"{percent(row['rate_after'])} ({row['failed_after']:,} of {row['total_after']:,})" if how != "stayed" else
-            f"failures of {row['name']} did not clearly change: {percent(row['rate_before'])} ({row['failed_before']:,} of {row['total_before']:,}), "
-            f"then {percent(row['rate_after'])} ({row['failed_after']:,} of {row['total_after']:,})")
+        return f"{row['name']} {percent(row['rate_after'])} ({row['failed_after']:,} of {row['total_after']:,}), no request before"
+    return (f"{row['name']} {percent(row['rate_before'])} → {percent(row['rate_after'])} ({row['failed_before']:,} of {row['total_before']:,}, then "
+            f"{row['failed_after']:,} of {row['total_after']:,})")
 
 
 def _begin(onset: Finding | None) -> datetime:

@@ -94,6 +94,17 @@ def entry(folder: Path, made: Any) -> Page:
     return value, f"incident  {folder}\n{words}  {when}  {terminal(said, 200)}"
 
 
+def options(folder: Path, found: Sequence[dict[str, str]]) -> Page:
+    """The ways back from the changes that rank highest, to copy; nothing is run."""
+    lines = [f"incident  {folder}"]
+    for number, one in enumerate(found, 1):
+        lines += ["", f"{number}  {terminal(one['what'], 200)}", f"   {terminal(one['how'], 1000)}"]
+        lines += [f"   ({terminal(one['note'], 600)})"] if one["note"] else []
+    told = ("none of these was run: incidentnb decide … --safe records the choice, incidentnb mitigate … what was done" if found else
+            "no ranked change offers a way back")
+    return {"incident": str(folder), "options": list(found)}, "\n".join([*lines, "", told])
+
+
 def opened(folder: Path, made: Any) -> Page:
     """The incident that was opened, and its first run."""
     from incidentnb.record import incident

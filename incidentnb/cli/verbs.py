@@ -287,6 +287,10 @@ def _demo(args: argparse.Namespace) -> Answer:
 
     def tell(line: str) -> None:
         sys.stdout.write(line + "\n")
+    if getattr(args, "options", False):
+        from incidentnb.workflow import options
+
+        return Answer(*pages.options(folder, options.options(folder)))
         sys.stdout.flush()
 
     demo(args.dir, tell=tell)

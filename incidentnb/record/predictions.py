@@ -180,7 +180,7 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 def _compared(expect: str, value: float) -> Result:
-    shown = cell(value)
+    shown = f"{100 * value:.4g} %" if "%" in expect else cell(value)
     if found := _BETWEEN.fullmatch(expect):
         right = _value(found[2]) <= value <= _value(found[3])
     elif found := _COMPARED.fullmatch(expect):

@@ -49,7 +49,8 @@ def status(incident: Incident, now: datetime | None = None, *, book: Rules | Non
         "counts": {state: sum(d.state == state for d in duties) for state in ("done", "due", "late", "skipped", "not applicable")},
         "clocks": [{"name": c.name, "start": c.start, "due": c.due, "stopped": c.stopped, "state": c.state(now)} for c in clocks],
         "hypotheses": {"open": [{"id": h.id, "claim": h.claim, "state": h.state, "for": len(h.evidence_for),
-                                 "against": len(h.evidence_against)} for h in incident.hypotheses if h.live],
+                                 "against": len(h.evidence_against), "check": h.checked.result if h.checked else ""}
+                                for h in incident.hypotheses if h.live],
                        "refuted": [h.id for h in incident.hypotheses if not h.live], "root_cause": incident.root_cause,
                        "why_not": hypotheses.why_not(incident.hypotheses)},
         "promises": {"next": following and {"channel": following.channel, "due": following.due, "state": following.promise(now),
@@ -103,7 +104,9 @@ def status_page_text(found: dict[str, Any], *, color: bool = False, width: int =
     lines += [f"  {_cut(metric['text'], width - 2)}" for metric in found["metrics"].values()]
     ledger = found["hypotheses"]
     lines += ["", "hypotheses"]
-    lines += ["  " + _cut("{id}  {state}, {for} for, {against} against: {claim}".format_map(h), width - 2) for h in ledger["open"]]
+    lines += ["  " + _cut("{id}  {state}, {for} for, {against} against{checked}: {claim}".format_map(
+        {**h, "checked": h["check"] and f", its check {h['check'] if h['check'] != 'cannot tell' else 'cannot be told'}"}), width - 2)
+        for h in ledger["open"]]
     why = f" ({ledger['why_not']})" if ledger["why_not"] else ""
     lines.append(f"  {_cut('root cause: ' + ledger['root_cause'] + why, width - 2)}")
     lines += [row("failed", f"section {f['section']} could not be computed: {f['reason']}") for f in found["failures"][-5:]]
