@@ -6,7 +6,7 @@ Patterns over single clauses of plain English; each says what it found, ``draft_
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from incidentnb.record.incident import Incident
@@ -21,34 +21,59 @@ def said(pattern: str) -> re.Pattern[str]:
 
 
 CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?:\s?(?:Z|UTC|[A-Z]{3,5}|[ap]\.?m\.?))?|(?:[1-9]|1[0-2])\s?[ap]\.?m\.?(?!\w)"
-SPAN = (r"(?:an?|the|one|two|three|four|five|ten|fifteen|twenty|thirty|few|couple(?: of)?|next|several|\d+(?:[.,–-]\d+)?)(?: (?:next|few|couple of|"
-        r"more|hour|half|or two))*\s*-?(?:min(?:ute)?s?|m(?!\w)|h(?:ours?|rs?)?(?!\w)|days?|seconds?|hour|moments?)")
-_LATER = (r"tomorrow|tonight|today|noon|midnight|(?:the )?end of (?:the )?(?:day|hour|week)|this (?:morning|afternoon|evening)|the hour|eod|monday")
-_WHEN = (rf"(?:\b(?:by|before|until|till|within|in|not later than|no later than) (?:about |around |roughly )?(?:{CLOCK}|{SPAN}|{_LATER})|"
-          r"\b(?:soon|shortly|momentarily|any (?:minute|moment)|in no time|imminently)\b|\b(?:later )?(?:today|tonight|tomorrow)\b)")
-_REPAIR = (r"\b(?:fix(?:ed)?|resol(?:ved?|ution)|repair(?:ed)?|restor(?:ed?|ation)|recover(?:ed|y)?|solved?|mitigat\w+|back(?: (?:up|online|"
-           r"to normal|in service))?|working(?: (?:again|normally))|normal(?:ly)?|available|operational|online|over|gone|rolled (?:back|out)|"
-           r"deployed|complete[d]?|sorted(?: out)?|end(?:s|ed)?)\b")
-_PAST = said(r"\b(?:was|were|has been|have been|had been|is (?:now )?(?:resolved|fixed|over|back|restored) since|since|ended|lasted|took|(?:we|"
-             r"team|engineers?) (?:have )?(?:resolved|fixed|restored|rolled|deployed|repaired|mitigated|solved)|recovered (?:at|within))\b")
-_FUTURE = said(r"\b(?:will|shall|should|'ll|’ll|expect(?:s|ed)?|going to|hop(?:e|ing)|plan(?:s|ned|ning)?|aim(?:s|ing)?|estimat\w+|anticipat\w+|"
-               r"promis\w+|guarantee\w*|likely|to be|can be|be back)\b")
-_ETA = said(r"\bETAs?\b|\bestimated (?:time|resolution|fix|recovery|repair)|\btime (?:to|of) (?:repair|fix|resolution|recovery)\s*(?:is|:)|\bETR\b")
-_AT = said(rf"{_REPAIR}.{{0,60}}?\b(?:at|around|about|from) (?:about |around )?(?:{CLOCK}|{_LATER})")
-_PROMISE = (said(rf"{_REPAIR}.{{0,80}}?{_WHEN}"), said(rf"{_WHEN}.{{0,60}}?{_REPAIR}"))
-UPDATE = said(r"\b(?:updates?|news|(?:more|further|next) (?:information|details?|word)|(?:say|tell|report|post|share|write|hear|know|speak|"
+_COUNT = (r"(?:an?|the|one|two|three|four|five|six|ten|fifteen|twenty|thirty|forty|fifty|few|couple(?: of)?|next|several|another|half an?|"
+          r"\d+(?:[.,–-]\d+)?)")
+_UNIT = r"(?:min(?:ute)?s?|m(?!\w)|h(?:ours?|rs?)?(?!\w)|hours?|days?|seconds?|moments?)"
+SPAN = rf"(?:{_COUNT}(?: (?:next|few|couple of|more|hour|half|or two|half an?|\w+ty))*\s*-?{_UNIT})"
+_LATER = (r"tomorrow|tonight|today|noon|midnight|lunch(?:time)?|dinner|(?:the )?end of (?:the )?(?:day|hour|week)|this (?:morning|afternoon|"
+          r"evening)|eod")
+# What may come: a length of time, a day, or soon. A time of day counts by itself, if it is still to come.
+_COMING = said(rf"\b(?:in|within|for|take|takes|taking|another|than|about|around|roughly|next|last)(?: (?:about|around|roughly|less than|under|"
+               rf"at most|up to))? "
+               rf"{SPAN}|\b(?:the next|another) {SPAN}|\b(?:by|before|until|within|in|at|from|for|later|be|again|this|it|back|fixed|"
+               rf"resolved) "
+               rf"(?:{_LATER}|the hour)\b|\b(?:soon|shortly|momentarily|any (?:minute|moment)|in no time|imminently)\b|"
+               rf"(?:fix|repair|recover\w*|resol\w+|ETA|time)\W{{1,3}}(?:about )?{SPAN}")
+_LENGTH = said(rf"\b{SPAN}")
+_ASIDE = said(r"\b(?:reviews?|postmortem|summary|refund\w*|contact|call|write to us|maintenance)\b")
+_LATE = said(rf"\b(?:{_LATER})\b")
+_ETA = said(r"\bETAs?\b|\bETR\b|\bestimated? (?:time|resolution|fix|recovery|repair)|\btime (?:to|of) (?:repair|fix|resolution|recovery)\s*(?:is|:)|"
+            r"\b(?:expected|estimated) (?:resolution|fix|recovery|repair)\b|\b(?:resolution|fix|recovery|repair) (?:is )?(?:expected|planned|"
+            r"estimated)\b")
+_AGO = said(rf"\b(?:ago|earlier|lasted|took|(?:past|last|previous|first) {SPAN}|a day|every|each|per|wait|was|were|had|has been|have been|did|"
+            rf"failed)\b")
+_OVER = said(r"\b(?:fix\w*|resol\w+|repair\w*|restor\w+|recover\w*|solv\w+|mitigat\w+|back|work\w*|normal\w*|available|operational|online|over|"
+             r"gone|rol\w+|deploy\w*|complet\w*|sorted|end\w*|resum\w+|return\w*|running|possible|finish\w*|be able|live|up|done|arriv\w*|give us|"
+             r"reckon|confident)\b")
+_FUTURE = said(r"\b(?:will|shall|should|'ll|’ll|won't|won’t|expect(?:s|ed)?|going to|hop(?:e|ing)|plan(?:s|ned|ning)?|aim(?:s|ing)?|target\w*|"
+               r"estimat\w+|anticipat\w+|promis\w+|guarantee\w*|likely|to be|can be|be back|resumes?|confident)\b")
+UPDATE = said(r"\b(?:updates?|updated|news|(?:more|further|next) (?:information|details?|word)|(?:say|tell|report|post|share|write|hear|know|speak|"
               r"inform)\b[^.;]{0,30}\b(?:more|again|back|you|here)|more (?:in|by|within|at|follows)|report (?:back|again)|next (?:message|report|"
               r"post))\b")
 _UPDATE_TIME = said(rf"\b(?:by|in|within|at|before|around|every|until) (?:about |around |the next )?(?:\d{{4}}-\d\d-\d\d )?(?:{CLOCK}|{SPAN}|"
-                    rf"half an hour|\d+\s*min)")
-_CAUSE = said(r"\b(?:caused by|due to|because of|owing to|as a result of|resulted from|result of|triggered by|introduced by|brought (?:on|"
-              r"about) by|traced (?:it |this )?(?:back )?to|stem(?:s|med|ming) from|to blame|blamed on|responsible for|at fault|fault of|led to|"
-              r"broke\b|root[\s-]+cause|(?:the|its|underlying|likely|probable) cause\b|cause (?:is|was|of)|originat(?:es|ed) (?:in|from)|culprit|"
-              r"behind this|the reason (?:is|was|for))")
-_NO_CAUSE = said(r"inconvenience|(?:trouble|disruption) (?:this )?(?:may|might|has|have)?\s*(?:have )?caused?|\bcause\b[^.]{0,40}\b(?:not|unknown|"
-                 r"unclear|yet|investigat|unestablished|under investigation)|\b(?:not|no|without|un)\b[^.]{0,40}\b(?:cause|established|known)|"
-                 r"\b(?:investigat\w*|look\w* (?:for|into)|search\w*|find\w*|examin\w*|determin\w*|analys\w*|review\w*|understand\w*|"
-                 r"learn)\b[^.]{0,40}\bcause|due to (?:follow|come|be posted|arrive)|(?:because of|due to|caused by) (?:this|the) (?:incident|"
+                    rf"\d+\s*min)")
+_TIME_OF_DAY = said(CLOCK)
+_BY = said(r"\b(?:by|before|until|till|at|around|after|from)(?: about| around)? $")
+_CONDITION = said(r"\b(?:once|when|until|till|as soon as|if|whether|unless|before)\b")
+_DENIED = said(r"\b(?:not|n't|n’t|cannot|no(?! time| longer)|never|nothing|without|unknown|unclear|too early|yet to)\b")
+_TROUBLE = (r"(?:fail\w*|error\w*|problems?|outage|incident|issues?|trouble|slow\w*|happen\w*|broke\w*|down|unavailab\w+|disruption|"
+            r"time-?outs?)")
+_CAUSE = said(rf"\b(?:due to|owing to|as a result of|result(?:ed|s)? (?:of|from)|triggered? (?:by|was|is)|introduced by|brought (?:on|about) by|"
+              rf"traced "
+              rf"(?:it |this )?(?:back )?to|(?:stem|come|arise|originate|result)(?:s|med|ming|d)? (?:in|from)|came from|to blame|blamed? on|"
+              rf"responsible for|at "
+              rf"fault|fault (?:of|in|at)|led to|(?:broke|crashed|overloaded)\b|what broke|root[\s-]+cause|root of|caus(?:ed|es|ing)\b|provok\w+|"
+              rf"consequences? of|goes back to|a bug\b|blame\b|happened after|made .{{2,40}}\bfail\b|(?:the|its|"
+              rf"underlying|"
+              rf"likely|probable) cause\b|cause (?:is|was|of)|culprit|behind (?:this|it|the {_TROUBLE})|the (?:reason|trigger) (?:is|was|for)|"
+              rf"brought "
+              rf".{{2,40}}down|took .{{2,40}} down|source of (?:the |this )?{_TROUBLE}|because of|{_TROUBLE}\b.{{0,40}}\b(?:because|"
+              rf"since an? .{{2,40}} "
+              rf"(?:was|is|has|were)\b)|because\b.{{0,60}}\b{_TROUBLE})")
+_NO_CAUSE = said(r"inconvenience|(?:trouble|disruption|distress) (?:that )?(?:this|it)?\s*(?:may|might|has|have)?\s*(?:have )?caus\w+|apolog\w+|"
+                 r"sorry|regret|"
+                 r"\b(?:investigat\w*|look\w* (?:for|into)|search\w*|find\w*|examin\w*|determin\w*|analys\w*|review\w*|understand\w*|learn|"
+                 r"work\w* out)\b[^.]{0,40}\bcause|due to (?:follow|come|be posted|arrive)|(?:because of|due to|caused by) (?:this|the) (?:incident|"
                  r"problem|issue|outage|disruption)|\bthe cause:?\s*\[")
 _REGION = (r"(?:us|eu|ap|sa|ca|me|af|il|cn|asia|europe|northamerica|southamerica|australia)-(?:gov-)?(?:north|south|east|west|central|northeast|"
            r"southeast|northwest|southwest)+[a-z]*-?\d[a-z]?")
@@ -69,6 +94,7 @@ INTERNALS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     ("host", "a pod name", re.compile(r"\b[a-z][a-z0-9]*(?:-[a-z0-9]+)*-[a-f0-9]{6,10}-[a-z0-9]{5}\b")),
     ("host", "a host name", re.compile(rf"\b(?:[a-z0-9]+-)*(?:{_STEM})[a-z]{{0,3}}(?:-[a-z0-9]+){{0,3}}-?\d{{1,4}}[a-z]?\b(?!\s*%)",
                                        re.IGNORECASE)),
+    ("host", "a host name", re.compile(r"\b[a-z][a-z0-9]*(?:-[a-z][a-z0-9]*)+-\d{1,4}\b", re.IGNORECASE)),
     ("host", "a host name", re.compile(r"\b[a-z][a-z0-9]*(?:-[a-z][a-z0-9]*)*-?0\d{1,3}\b", re.IGNORECASE)),
     ("internal-id", "an instance id", re.compile(r"\bi-[0-9a-f]{8,17}\b|\barn:[\w:/.-]+", re.IGNORECASE)),
     ("internal-id", "a UUID", re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)),
@@ -82,7 +108,7 @@ _HOST_COLUMNS = {"host", "hostname", "pod", "instance", "node", "server", "conta
 
 def sentences(text: str) -> list[str]:
     """A text in sentences; a line of a list is one."""
-    return [part.strip() for line in text.splitlines() for part in re.split(r"(?<=[.!?])\s+(?=[A-Z\[“\"(])", line) if part.strip()]
+    return [part.strip() for line in text.splitlines() for part in re.split(r"(?<=[.!?])\s+(?=[A-Z0-9\[“\"(])", line) if part.strip()]
 
 
 def clauses(sentence: str) -> list[str]:
@@ -90,18 +116,27 @@ def clauses(sentence: str) -> list[str]:
     return [part for part in re.split(r"[;,]\s+|\s+(?:and|but|while|so|then)\s+|\s+[–—-]\s+", sentence) if part.strip()]
 
 
-def repair_promise(sentence: str) -> str:
-    """The words that promise when it will be repaired; empty where none do. A promised update is none."""
+def repair_promise(sentence: str, coming: Callable[[str], bool] = lambda words: True) -> str:
+    """The words that promise when it will be repaired; empty where none do. A promised update is none, what is denied is none.
+
+    Args:
+        sentence: one sentence.
+        coming: whether a time of day is still to come.
+    """
+    if _DENIED.search(sentence) and not re.search(r"\b(?:longer|later|more) than\b", sentence):
+        return ""
     if found := _ETA.search(sentence):
         return found[0]
     for part in (*clauses(sentence), sentence):
-        if _FUTURE.search(part) and not UPDATE.search(part) and (found := _AT.search(part)):
-            return found[0]
-        if UPDATE.search(part) or (_PAST.search(part) and not _FUTURE.search(part)):
+        if UPDATE.search(part) or _ASIDE.search(part):
             continue
-        for pattern in _PROMISE:
-            if (found := pattern.search(part)) and (_FUTURE.search(part) or not re.search(r"\b(?:since|ago)\b", part)):
-                return found[0]
+        sure = bool(_FUTURE.search(part))
+        times = [m for m in _TIME_OF_DAY.finditer(part) if coming(m[0]) or (sure and _BY.search(part[:m.start()]))]
+        if times and (sure or (_OVER.search(part) and not _AGO.search(part))):
+            return part.strip()
+        found = _COMING.search(part) or (_LENGTH.search(part) or _LATE.search(part) if sure or not _AGO.search(part) else None)
+        if found and (sure or (_OVER.search(part) and not _AGO.search(part))):
+            return found[0]
     return ""
 
 
@@ -113,7 +148,10 @@ def promised_update(sentence: str) -> bool:
 def cause(sentence: str) -> str:
     """The words that name a cause; empty where none do, or where they say that it is not known."""
     found = _CAUSE.search(sentence)
-    return found[0] if found and not _NO_CAUSE.search(sentence) else ""
+    if not found or _NO_CAUSE.search(sentence):
+        return ""
+    noun = re.search(r"\bcause\b", found[0], re.IGNORECASE)
+    return "" if noun and (_DENIED.search(sentence) or _CONDITION.search(sentence)) else found[0]
 
 
 def internals(text: str, incident: Incident, team: Team | None = None, hosts: Iterable[str] = ()) -> Iterator[tuple[str, str, str]]:

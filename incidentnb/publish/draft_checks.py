@@ -21,17 +21,20 @@ if TYPE_CHECKING:
     from incidentnb.record.team import Team
 
 PUBLIC = ("status-page", "stakeholders")
-_FOUND = said(r"\b(?:have|has|had|was|were|been|is|we've|now) (?:now |also |already |successfully )?(?:identified|pinpointed|isolated|located|"
-              r"found|discovered|determined|established)\b(?! (?:no|that not))|\b(?:identified|pinpointed|found) the (?:root )?(?:cause|issue|"
-              r"problem|source|culprit|fault)|\bcause\b[^.]{0,20}\b(?:is|now) (?:known|clear|understood)|\b(?:we|team) (?:now )?(?:know|"
-              r"understand)s? (?:what|why)")
+_FOUND = said(r"\b(?:identified|pinpointed|isolated|located|found|discovered|determined|established|understood|traced|tracked down|know|knows|"
+              r"known|clear)\b"
+              r"[^.;]{0,40}\b(?:cause|causes|issues?|problem|source|root|fault|reason|culprit|what|why)\b|\b(?:cause|issue|problem|source|root|"
+              r"fault|reason|"
+              r"culprit)\b[^.;]{0,30}\b(?:identified|pinpointed|isolated|located|found|discovered|determined|established|understood|known|clear)\b")
 _NOT = said(r"\b(?:not|n't|never|no|nothing|nobody|yet to|until|unless|once|when|as soon as|if|whether|before|trying to|working to)\b")
-_DONE = said(r"\b(?:is|are|was|were|has been|have been|now|fully|completely) (?:now |fully )?(?:resolved|over|fixed|solved)\b|^\W*resolved\b|"
+_DONE = said(r"\b(?:we|team|engineers?) (?:have |has )?(?:now |just )?(?:resolved|fixed|solved|repaired)\b|\b(?:is|are|was|were|has been|have been|"
+             r"now|fully|completely) (?:now |fully )?(?:resolved|over|fixed|solved|closed)\b|^\W*resolved\b|"
              r"\b(?:everything|all (?:systems|services|requests))\b[^.]{0,30}\b(?:back|normal|again|operational)|\bback to normal\b")
 _IN_PLACE = said(r"\b(?:fix|patch|change|remedy|workaround) (?:is|has been|was) (?:now )?(?:in place|applied|deployed|implemented|rolled out|"
                  r"released|live)|\bfix has been in place|\bmonitoring the (?:fix|results?|recovery)")
-_LOOKING = said(r"\b(?:we|team|engineers?) (?:are|is) (?:still |currently |now |actively )*(?:investigating|looking into)|\bunder investigation\b|"
-                r"\bcontinue to investigate|\bstill (?:investigating|failing|down|broken|affected)")
+_LOOKING = said(r"\b(?:we|team|engineers?) (?:are|is) (?:still |currently |now |actively )*(?:investigating|looking into|look into)|"
+                r"\bcontinues? to (?:investigate|look)|\bunder investigation\b|"
+                r"\bcontinue to investigate|\bstill (?:investigating|failing|down|broken|affected|under investigation)")
 _WORKING = said(r"\b(?:working|work) on (?:a|the) fix|\bfix is (?:under way|being)|\bwatching closely|\bwe are (?:still )?monitoring|\bnext update\b")
 _SLACK_NAME, _TEAMS_NAME = re.compile(r"#[a-z0-9][a-z0-9_-]{0,78}"), re.compile(r"[^~#%&*{}+/\\:<>?|'\"._\s][^~#%&*{}+/\\:<>?|'\"\n]{0,49}")
 _BLANK = re.compile(r"\[[a-z][^\[\]\n]{2,120}\](?!\()")
@@ -90,7 +93,7 @@ def check(text: str, incident: Incident, kind: str, *, state: str = "", now: dat
     if kind in (*PUBLIC, "first", "resolution"):
         spoken = body if kind in PUBLIC else _without_quotes(body, incident)
         told = [sentence for sentence in claims.sentences(spoken) if sentence]
-        found += [*_claims(told, incident, kind, state), *_states(told, incident, kind, state), *scope_claims.check(told, incident, Flag),
+        found += [*_claims(told, incident, kind, state, now), *_states(told, incident, kind, state), *scope_claims.check(told, incident, Flag),
                   *_numbers(spoken, incident, now, [next_update] if next_update else [])]
     owed = kind == "first" or (kind == "status-page" and state != "resolved") or (kind in ("stakeholders", "can") and incident.status != "resolved")
     if owed and not any(claims.promised_update(sentence) for sentence in claims.sentences(_BLANK.sub("", body))):
@@ -117,13 +120,18 @@ def _secrets(body: str, kind: str, team: Team | None) -> Iterator[Flag]:
     audience = {"status-page": "public", "stakeholders": "customer"}.get(kind, "internal")
     _, counts = redaction.redact(body, audience=audience, extra=redaction.rules_of(team.redaction) if team else ())
     yield from (Flag("secret", f"{number} that must not go out: {name}", name) for name, number in counts.items())
-    yield from (Flag("secret", "a value that was hidden; say it otherwise", match[0]) for match in re.finditer(r"⟦[a-z]+:\w+⟧", body))
+    yield from (Flag("secret", "a value that was hidden; say it otherwise", match[0]) for match in re.finditer(r"⟦[a-z0-9]+:\w+⟧", body))
 
 
-def _claims(told: list[str], incident: Incident, kind: str, state: str) -> Iterator[Flag]:
+def _coming(words: str, incident: Incident, now: datetime) -> bool:
+    """Whether a time of day in a text is later than now, as far as it can be told: a time that the record knows is not."""
+    return not quantities.known_time(words, incident, now)
+
+
+def _claims(told: list[str], incident: Incident, kind: str, state: str, now: datetime) -> Iterator[Flag]:
     missing = hypotheses.why_not(incident.hypotheses)
     for sentence in told:
-        if words := claims.repair_promise(sentence):
+        if words := claims.repair_promise(sentence, lambda words: _coming(words, incident, now)):
             yield Flag("repair-time", "promises when it will be repaired", words)
         if words := claims.cause(sentence):
             if missing:

@@ -33,7 +33,7 @@ _AUDIENCE = {"status-page": "public", "stakeholders": "customer"}
 _LISTS = ("findings", "can", "handover", "channel")
 _CHANNEL = {"status-page": "status page", "stakeholders": "stakeholders"}
 # A line changes without an entry of these kinds only if it quotes it.
-_QUOTED = {"note", "finding", "evidence", "run", "export", "sources", "section_failed", "retraction"}
+_QUOTED = {"opened", "note", "evidence", "run", "export", "sources", "section_failed", "retraction"}
 SCHEMA = "incidentnb/draft/1"
 
 
@@ -139,11 +139,10 @@ def state_of(incident: Incident, kind: str, state: str = "") -> str:
 
 def _rests_on(incident: Incident, every: list[Line], without: Callable[[Incident], list[str]]) -> list[tuple[int, ...]]:
     """What each line rests on: entries whose words it quotes are known by their marks; the others are left out one by one to see what changes."""
-    quoted, first = _QUOTED, next((e.seq for e in incident.standing if e.kind == "finding"), None)
-    asked = [e for e in incident.standing if e.kind not in quoted and e.kind != "opened"]
-    asked += [e for e in incident.standing if e.seq == first]
+    last = {str(entry.body.get("name")): entry.seq for entry in incident.findings}
+    asked = [e for e in incident.standing if e.kind not in _QUOTED and (e.kind != "finding" or e.seq in last.values())]
     kinds = {e.seq: e.kind for e in incident.entries}
-    found = [[seq for seq in line.rests_on if kinds.get(seq) in quoted or kinds.get(seq) == "opened"] for line in every]
+    found = [[seq for seq in line.rests_on if kinds.get(seq) in _QUOTED] for line in every]
     for entry in asked:
         left = Counter(without(fold(incident.folder, [e for e in incident.entries if e.id != entry.id], incident.as_of)))
         for line, seqs in zip(every, found, strict=True):

@@ -78,6 +78,11 @@ class Facts:
         made = self.fact(text, *rests_on, limit=limit)
         return Fact(made.text if made.text.endswith((".", "!", "?", "…")) else f"{made.text}.", made.rests_on) if made else made
 
+    def name(self, text: str, *rests_on: int | None) -> Fact:
+        """The name of a channel or folder, which was made of a title: hidden as a whole where that held a secret."""
+        _, counts = redaction.redact(re.sub(r"[-_]", " ", text), audience="internal", names={}, extra=self.rules)
+        return self.phrase("(its name is hidden)" if counts else text, *rests_on, limit=90)
+
     def clock(self, moment: datetime | None, *rests_on: int | None) -> Fact:
         """An instant for a sentence, to the minute in the zone of the incident, with the day where it is another than today."""
         if moment is None:
@@ -113,8 +118,8 @@ def basics(facts: Facts) -> dict[str, Any]:
         "title": facts.phrase(incident.title, opened, limit=150), "severity": Fact(severity.value, (severity.seq,)),
         "severity_since": facts.clock(severity.start, severity.seq), "status": Fact(status.value, (status.seq,)),
         "status_since": facts.clock(status.start, status.seq), "ic": facts.phrase(ic.person, ic.seq, limit=60),
-        "ic_since": facts.clock(ic.start, ic.seq), "channel": facts.phrase(incident.channel, opened, limit=90),
-        "folder": facts.phrase(incident.id, limit=90), "now": Fact(f"{facts.now.astimezone(incident.zone):%Y-%m-%d %H:%M %Z}"),
+        "ic_since": facts.clock(ic.start, ic.seq), "channel": facts.name(incident.channel, opened),
+        "folder": facts.name(incident.id), "now": Fact(f"{facts.now.astimezone(incident.zone):%Y-%m-%d %H:%M %Z}"),
         "since": facts.clock(started.at, started.seq),
         "started": facts.phrase(_span(started.moment, facts), started.seq), "mitigated": facts.clock(mitigated.at, mitigated.seq),
         "resolved": facts.clock(resolved.at, resolved.seq),

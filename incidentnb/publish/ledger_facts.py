@@ -11,7 +11,7 @@ from incidentnb.record import hypotheses, runbook
 from incidentnb.record.hypotheses import Hypothesis
 from incidentnb.record.incident import Incident
 
-LIVE, REFUTED, TRIED, DECIDED, OWED, OTHERS, LATELY, PROMISED = 4, 4, 4, 2, 6, 6, 1, 3  # rows of a hand-over; the rest is counted
+LIVE, REFUTED, TRIED, DECIDED, OWED, OTHERS, LATELY, PROMISED = 4, 3, 3, 2, 6, 6, 1, 3  # rows of a hand-over; the rest is counted
 _SHORT = 140
 
 
@@ -43,12 +43,11 @@ def ledger(facts: Facts) -> dict[str, Any]:
 
 def _live(facts: Facts, h: Hypothesis) -> dict[str, Fact]:
     seqs, pieces = _of(facts.incident, h), (*h.evidence_for, *h.evidence_against)
-    check = h.disproof or h.prediction
+    check = f"would be disproved by: {h.disproof}" if h.disproof else f"predicts: {h.prediction}" if h.prediction else ""
     counted = f"{len(h.evidence_for)} for, {len(h.evidence_against)} against" if pieces else ""
-    said = f"it would be disproved by: {check}" if h.disproof else check
     return {"id": Fact(h.id), "state": Fact(h.state, seqs), "claim": facts.phrase(h.claim, *seqs, limit=_SHORT),
             "evidence": Fact(counted, tuple(piece.seq for piece in pieces)),
-            "check": facts.phrase(said, _proposal(facts.incident, h), limit=_SHORT) if check and h.state != "supported" else Fact()}
+            "check": facts.phrase(check, _proposal(facts.incident, h), limit=_SHORT) if check and h.state != "supported" else Fact()}
 
 
 def mitigations(facts: Facts) -> dict[str, Any]:

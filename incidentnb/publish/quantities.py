@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from incidentnb.publish.claims import said
 from incidentnb.publish.facts import _instant as instant_of
 from incidentnb.record.incident import Incident
 
-_USERS, _REQUESTS = "users", "requests"
+_USERS, _REQUESTS, _PART = "users", "requests", "requests of a part"
 _UNITS = {**dict.fromkeys(("user", "users", "customer", "customers", "people", "visitor", "visitors", "account", "accounts", "member", "members",
                            "shopper", "shoppers"), _USERS),
           **dict.fromkeys(("request", "requests", "order", "orders", "call", "calls", "payment", "payments", "transaction", "transactions",
@@ -38,7 +38,7 @@ class Quantity:
     Attributes:
         value: of a share 0 to 1, of a count the count.
         share: whether it is a share.
-        unit: ``users``, ``requests``, or empty where it is not said.
+        unit: ``users``, ``requests`` (of all, or of a part), or empty where it is not said.
         slack: how far the true value may lie off, by its digits or by ``about``.
         words: as it stands in the text.
     """
@@ -73,7 +73,9 @@ def borne(incident: Incident) -> list[Quantity]:
     for name in {str(entry.body.get("name")) for entry in incident.findings}:
         entry = incident.finding(name)
         if entry is not None:
-            found += quantities(f"{entry.body.get('sentence', '')} {entry.body.get('why', '')}")
+            told = quantities(f"{entry.body.get('sentence', '')} {entry.body.get('why', '')}")
+            part = (name, entry.body.get("verdict")) == ("scope", "subset")
+            found += [replace(one, unit=_PART) if part and not one.unit else one for one in told]
             found += _numbers(name, entry.body.get("numbers") or {})
     for text in written(incident):
         found += quantities(text)
@@ -110,7 +112,8 @@ def _numbers(name: str, numbers: Mapping[str, Any]) -> Iterator[Quantity]:
         for subset in numbers.get("subsets") or []:
             if subset.get("cause"):
                 yield from _counts(subset, _REQUESTS, "failed", "total")
-                yield from _shares(subset, "rate_inside", "rate_outside", "rate_before", "share_of_failures", "share_of_traffic")
+                shares = _shares(subset, "rate_inside", "rate_outside", "rate_before", "share_of_failures", "share_of_traffic")
+                yield from (replace(one, unit=_PART) for one in shares)
                 yield from _counts(subset.get("users") or {}, _USERS, "affected", "total")
     elif name in ("onset", "recovery"):
         yield from _counts(numbers, _REQUESTS, "failed", "requests", "failing")
@@ -145,6 +148,14 @@ def stray_times(text: str, incident: Incident, now: datetime, more: Iterable[dat
                 yield match[0], update
             elif update and all(moment < now - timedelta(minutes=1) for moment in meant):
                 yield match[0], True
+
+
+def known_time(words: str, incident: Incident, now: datetime) -> bool:
+    """Whether a time of day is one that the record knows and that is not to come."""
+    known = {_minute(moment) for moment in (*_moments(incident), now) if moment <= now}
+    match = _TIME.search(words)
+    meant = _meant(match, incident, now) if match else None
+    return bool(meant) and any(_minute(moment) in known for moment in meant)
 
 
 def stray_lengths(text: str, incident: Incident) -> Iterator[str]:

@@ -12,8 +12,8 @@ from incidentnb.record.incident import Incident
 
 _WHO = (r"(?:users?|customers?|visitors?|people|shoppers?|accounts?|members?|requests?|orders?|payments?|traffic|regions?|countries|services?|"
         r"tenants?|clients?|devices|browsers|platforms)")
-_HIT = said(r"\b(?:affect\w*|impact\w*|fail\w*|errors?|hit|unable|cannot|can't|can’t|down|unavailable|broken|slow\w*|experienc\w+|outage|suffer\w*|"
-            r"problems?|see|get|lose|lost)\b")
+_HIT = said(r"\b(?:affect\w*|impact\w*|fail\w*|errors?|hits?|unable|cannot|can't|can’t|down|unavailable|broken|slow\w*|experienc\w+|outage|suffer\w*|"
+            r"problems?|concern\w*|no one can|nobody can|see|get|lose|lost)\b")
 _FINE = said(r"\b(?:again|recovered|normal\w*|back|no longer|resolved|as usual|succeed\w*|answered|restored|works?|working|unaffected)\b")
 _ALL = said(rf"\b(?:all|every|each) (?:of )?(?:our |the |your )?(?:\w+ )?{_WHO}\b|\b(?:everyone|everybody|nobody|no one|no (?:user|customer|"
             rf"request|order)s?)\b|"
@@ -22,10 +22,16 @@ _ALL = said(rf"\b(?:all|every|each) (?:of )?(?:our |the |your )?(?:\w+ )?{_WHO}\
           rf"\b(?:the )?(?:whole|entire) (?:\w+ )?(?:{_WHO}|site|shop|service|system|platform|base)\b|\b(?:100|hundred)\s*(?:%|"
           rf"per\s?cent) of (?:our |the |all )?{_WHO}|"
           r"\bworldwide\b|\bglobally\b|\bacross all\b")
+_ANY = said(r"\b(?:all|every|each|everywhere|anyone|completely|entirely|totally)\b[^.;,]{0,40}\b(?:affected|fails?|failing|down|unavailable|broken|"
+            r"errors?|impacted|slow|hit|unable|stopped)\b|\busers everywhere\b")
 _NOT_ALL = said(r"\bnot (?:all|every|each|everyone|everybody)\b|\b(?:may|might|could)\b[^.]{0,20}\b(?:see|notice) this\b")
-_FEW = said(rf"\b(?:only|just|solely|exclusively|merely)\b|\b(?:limited|restricted|confined) to\b|\b(?:a )?(?:small|tiny|minor|"
+_NONE = said(r"\bnot a single\b|\bno (?:request|order|user|customer)s?\b")
+_SPARED = said(r"\b(?:do|does|is|are|will) not affect")
+_FEW = said(rf"\b(?:hardly (?:anyone|any)|very few|minority|scarcely)\b|\b(?:only|just|solely|exclusively|merely)\b|\b(?:limited|restricted|"
+            rf"confined) to\b|\b(?:a )?(?:small|tiny|minor|"
             rf"limited) (?:\w+ )?(?:number|subset|share|fraction|part|group|portion|percentage)\b|\ba (?:few|handful of) {_WHO}|\ba (?:subset|"
             rf"fraction|handful) of\b")
+_LIMITED = said(rf"\b(?:limited|restricted|confined) to (?:\w+ ){{0,3}}{_WHO}")
 _VAGUE = said(r"\b(?:some|part of|a subset|certain|a (?:limited |small )?(?:number|share|fraction)|those|several|a portion)\b")
 _MOST = (("nearly all|almost all|virtually all", 0.9, 1.0), ("most|the\\s+(?:vast\\s+)?majority", 0.5, 1.0), ("half", 0.4, 0.6),
          ("(?:a|one)\\s+third", 0.28, 0.4), ("(?:a|one)\\s+quarter", 0.2, 0.3), ("two\\s+thirds", 0.6, 0.75), ("three\\s+quarters", 0.68, 0.82))
@@ -50,10 +56,11 @@ def check(told: list[str], incident: Incident, flag: Callable[..., Any]) -> Iter
         strange += [value for value in sorted(others) if len(value) > 2 and value not in spoken
                     and re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", low)]
         yield from (flag("scope", "names what the finding of the scope does not", words) for words in strange)
-        hit = _HIT.search(sentence) and not _FINE.search(sentence)
+        hit = (_HIT.search(sentence) or _LIMITED.search(sentence)) and (not _FINE.search(sentence) or _NONE.search(sentence))
         if not hit:
             continue
-        if (found := _ALL.search(sentence)) and not _NOT_ALL.search(sentence) and not re.search(r"\b(?:do|does|is|are|will)\s+not\s+affect", low):
+        found = _ALL.search(sentence) or _ANY.search(sentence)
+        if found and not _FEW.search(sentence) and not _NOT_ALL.search(sentence) and not _SPARED.search(sentence):
             if verdict == "subset":
                 yield flag("scope", f"says everyone; the finding is: {scope.body.get('sentence', '')}", found[0])
             elif verdict != "everyone" and not (share is not None and share >= 0.95):
