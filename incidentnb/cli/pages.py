@@ -146,6 +146,26 @@ def verified(folder: Path, checks: Sequence[Any]) -> Page:
     return value, f"incident  {folder}\n" + table([[c.state, c.what, c.why] for c in checks], ["state", "what", "why"])
 
 
+def reviewed(made: Any) -> Page:
+    """``incidentnb/postmortem/1``: where the postmortem is, what is blank, what is in conflict, what might be said otherwise."""
+    flags = [{"line": f.line, "kind": f.kind, "words": f.words, "why": f.why, "instead": f.instead} for f in made.flags]
+    value = {"schema": "incidentnb/postmortem/1", "incident": str(made.folder), "postmortem": str(made.path), "written": made.written,
+             "stale": made.stale, "blanks": list(made.blanks), "flags": flags, "edited": list(made.edited), "conflicts": list(made.conflicts),
+             "actions": [str(path) for path in made.actions], "hidden": made.hidden}
+    state = "written" if made.written else "checked" if made.checked else "as it was"
+    lines = [f"incident  {made.folder}", f"{state:<9} {made.path}", *[f"actions   {path}" for path in made.actions]]
+    lines += [f"stale     {'the record says more than this file: make it again'}"] if made.stale else []
+    lines += [f"edited    by people, and kept: {', '.join(made.edited)}"] if made.edited else []
+    lines += [f"conflict  in {name}: a person edited it and the record changed; both are in the file" for name in made.conflicts]
+    lines += ["", f"blank     {len(made.blanks)}" if made.blanks else "blank     nothing"]
+    lines += [f"  {terminal(blank)}" for blank in made.blanks]
+    lines += ["", f"to say otherwise  {len(flags)}" if flags else "to say otherwise  nothing"]
+    for flag in flags:
+        lines += [f"  {made.path.name}:{flag['line']}  {flag['kind']}: {terminal(flag['words'], 100)}",
+                  f"      {flag['why']}; {flag['instead']}"]
+    return value, "\n".join(lines)
+
+
 _SAID = ("text", "claim", "what", "decision", "effect", "severity", "milestone", "verdict", "person", "reason", "duty")
 
 

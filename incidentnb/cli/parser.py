@@ -19,6 +19,7 @@ DRAFTS = ("channel", "first", "status-page", "findings", "stakeholders", "can", 
 PAYLOADS = ("statuspage", "slack")
 IMPACTS = ("failures", "traffic", "latency")
 EXPORTS = ("html", "md")
+ACTION_FORMS = ("csv", "github")
 AUDIENCES = ("internal", "customer", "public")
 
 
@@ -185,6 +186,13 @@ def _verbs_of_an_incident(verb) -> None:
                         help="internal hides secrets; customer and public (the default) personal data too")
     export.add_argument("--run", metavar="FILE",
                         help="this executed notebook (by default the last investigation, made anew if it is stale)")
+    review = verb("postmortem", "the postmortem from the record, made again without losing what people wrote; blanks stay blank and are listed",
+                  _incident)
+    review.add_argument("--check", action="store_true", help="write nothing; say what the one that is there should say otherwise")
+    review.add_argument("--actions", metavar="FORM", choices=ACTION_FORMS, help="write the action items too: csv, or github (one issue a file)")
+    review.add_argument("--audience", metavar="WHO", choices=AUDIENCES, default="public",
+                        help="internal hides secrets; customer and public (the default) personal data too")
+    review.add_argument("--templates", metavar="DIR", help="a folder with a postmortem.md of your own wording (by default the team file's)")
     verb("verify", "check the journal's chain and the evidence against their digests", _incident)
 
 

@@ -237,6 +237,14 @@ def _export(args: argparse.Namespace) -> Answer:
                   "\n".join([f"incident  {folder}", *map(str, paths)]))
 
 
+def _postmortem(args: argparse.Namespace) -> Answer:
+    from incidentnb.cli import pages
+    from incidentnb.workflow import reviewing
+
+    made = reviewing.postmortem(_incident(args), check=args.check, actions=args.actions, audience=args.audience, templates=args.templates)
+    return Answer(*pages.reviewed(made), made.exit_code)
+
+
 def _verify(args: argparse.Namespace) -> Answer:
     from incidentnb.cli import pages
     from incidentnb.workflow import exporting
@@ -279,6 +287,10 @@ def _record(args: argparse.Namespace) -> Answer:
         "close": lambda: say.close(folder, text, false_alarm=args.false_alarm, override=args.override, **now),
         "reopen": lambda: say.reopen(folder, text, **now),
     }
+    if getattr(args, "options", False):
+        from incidentnb.workflow import options
+
+        return Answer(*pages.options(folder, options.options(folder)))
     return Answer(*pages.entry(folder, calls[args.verb]()))
 
 
@@ -287,10 +299,6 @@ def _demo(args: argparse.Namespace) -> Answer:
 
     def tell(line: str) -> None:
         sys.stdout.write(line + "\n")
-    if getattr(args, "options", False):
-        from incidentnb.workflow import options
-
-        return Answer(*pages.options(folder, options.options(folder)))
         sys.stdout.flush()
 
     demo(args.dir, tell=tell)
@@ -330,5 +338,6 @@ _RECORD = ("note", "hypothesis", "evidence", "verdict", "mitigate", "decide", "s
 VERBS: dict[str, Callable[[argparse.Namespace], Answer | None]] = {
     "demo": _demo, "drill": _drill, "triage": _triage, "onset": _onset, "scope": _scope, "patterns": _patterns, "services": _services,
     "formats": _formats, "redact": _redact, "config": _config, "open": _open, "investigate": _investigate, "lab": _lab, "status": _status,
-    "draft": _draft, "resolve": _resolve, "replay": _replay, "export": _export, "verify": _verify, **dict.fromkeys(_RECORD, _record),
+    "draft": _draft, "resolve": _resolve, "replay": _replay, "export": _export, "postmortem": _postmortem,
+    "verify": _verify, **dict.fromkeys(_RECORD, _record),
 }

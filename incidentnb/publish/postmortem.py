@@ -5,6 +5,7 @@ Every sentence knows the entries that it rests on. The same record and the same 
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +61,7 @@ class Postmortem:
         text: the document.
         parts: what was generated.
         sentences: of the generated parts, in order.
-        blanks: what is blank, a line each.
+        blanks: what is blank, a line each, as plain text.
         edited, conflicts: keys of parts that people edited, and of those where the record changed as well.
         hidden: kind of secret → how often one was hidden.
     """
@@ -98,7 +99,7 @@ def postmortem(incident: Incident, existing: str = "", *, own: Path | None = Non
                                     if part.question and part.key not in answered])
     made = [Part(part.key, sheet.hide(part.text), _question(part.question)) for part in made]
     merged: Merged = parts.merge(made, pieces)
-    blanks = tuple(one.text.removeprefix("- ") for one in sentences if one.part == BLANKS and one.text)
+    blanks = tuple(html.unescape(one.text.removeprefix("- ")) for one in sentences if one.part == BLANKS and one.text)
     return Postmortem(merged.text, tuple(made), tuple(sentences), blanks, merged.edited, merged.conflicts, dict(sorted(sheet.hidden.items())))
 
 
@@ -122,6 +123,7 @@ class _Sheet:
         self.sentences: list[Sentence] = []
         self.parts: list[Part] = []
         self.here = ""
+        self.environment: Any = None
         self.folders = [*([own] if own is not None and (own / FILE).is_file() else []), places.templates()]
 
     def render(self, unanswered: Sequence[tuple[str, str, str]]) -> tuple[list[Part], list[Sentence]]:
@@ -129,12 +131,13 @@ class _Sheet:
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
         self.sentences, self.parts = [], []
-        environment = ImmutableSandboxedEnvironment(loader=jinja2.FileSystemLoader(self.folders), trim_blocks=True, lstrip_blocks=True,
-                                                    undefined=jinja2.StrictUndefined, autoescape=False, finalize=self.inert)
-        environment.filters.update(self._filters())
+        if self.environment is None:
+            self.environment = ImmutableSandboxedEnvironment(loader=jinja2.FileSystemLoader(self.folders), trim_blocks=True, lstrip_blocks=True,
+                                                             undefined=jinja2.StrictUndefined, autoescape=False, finalize=self.inert)
+            self.environment.filters.update(self._filters())
         name = str(self.folders[0] / FILE) if len(self.folders) > 1 else f"templates/{FILE}"
         try:
-            rest = environment.get_template(FILE).render(self._context(unanswered))
+            rest = self.environment.get_template(FILE).render(self._context(unanswered))
         except jinja2.TemplateSyntaxError as error:
             raise InputError(f"{name}:{error.lineno}", f"not a template: {error.message}") from None
         except (jinja2.TemplateError, jinja2.exceptions.SecurityError, TypeError, KeyError) as error:

@@ -22,6 +22,8 @@ Said = dict[str, dict[str, Any]]
 _ENDS = ("opened", "status", "milestone", "closed", "reopened")  # what begins and ends the going on
 _NOT_THE_PEOPLES = {"run", "export", "sources", "section_failed"}
 _ELSEWHERE = {"action", "action_done", "postmortem", "section_failed"}  # these have a section of their own, or are the appendix's
+_OBSERVED = {"note", "milestone", "mitigation", "effect", "role"}  # these happen apart from being said; a verdict does not
+_NOTEBOOK = "incidentnb"  # who records what a run of the notebook saw
 _IMPACT = ("onset", "volume", "latency", "scope", "users", "routes", "patterns")
 _NO_IMPACT = {"no drop", "no change", "no spike"}
 
@@ -57,7 +59,7 @@ def _groups(as_of: datetime, zone: tzinfo) -> list[tuple[tuple[str, ...], Callab
         (("action", "action_done"), _actions),
         (("finding",), _findings),
         (("export",), _appendix),
-        (("postmortem",), _planned),
+        (("postmortem", "duty"), _planned),
     ]
 
 
@@ -251,9 +253,14 @@ def _appendix(entries: Sequence[Entry]) -> Said:
 
 
 def _planned(entries: Sequence[Entry]) -> Said:
-    last = next(reversed(lines.standing(entries)), None)
-    return {"planned": {"date": str(last.body.get("date", "")), "owner": str(last.body.get("owner", "")), "entry": last.seq} if last else {},
-            "blank.planned": {} if last else {"missing": True}}
+    """The day of the review: as an entry of its own, or as the word on that duty of the runbook."""
+    said: Said = {"planned": {}, "blank.planned": {"missing": True}}
+    for e in lines.standing(entries):
+        on_duty = e.kind == "duty" and e.body.get("duty") == "postmortem-date" and e.body.get("state") == "done" and e.body.get("reason")
+        if e.kind == "postmortem" or on_duty:
+            said = {"planned": {"date": str(e.body.get("date") or e.body.get("reason")), "owner": str(e.body.get("owner", "")), "entry": e.seq},
+                    "blank.planned": {}}
+    return said
 
 
 def _events(entries: Sequence[Entry]) -> list[Told]:
@@ -270,15 +277,16 @@ def _events(entries: Sequence[Entry]) -> list[Told]:
         if twins:
             found.append(Told(key, {}, (twins[0].id,) if len(twins) == 1 else ()))
             continue
-        late = row["recorded_at"] if entry.occurred_at and (row["recorded_at"] - row["at"]).total_seconds() > timeline.LATE_S else None
+        ours = entry.kind == "finding" or entry.actor == _NOTEBOOK  # recorded by a run, whenever that was
+        late = row["recorded_at"] if entry.occurred_at and not ours and (row["recorded_at"] - row["at"]).total_seconds() > timeline.LATE_S else None
         pointer = entry.body.get("pointer")
         evidence = [f"entry {entry.seq}{' (a correction)' if entry.supersedes else ''}"]
         evidence += [str(entry.body.get("id"))] if entry.kind == "finding" else []
         evidence += [spelled] if isinstance(pointer, Mapping) and (spelled := points_at(pointer)) else []
         found.append(Told(key, {
-            "at": row["at"] if entry.occurred_at or entry.kind == "finding" else None, "latest": row["latest"], "what": row["what"],
+            "at": row["at"] if entry.occurred_at or entry.kind not in _OBSERVED else None, "latest": row["latest"], "what": row["what"],
             "who": "" if entry.kind == "finding" else row["actor"], "recorded_at": row["recorded_at"],
-            "late": late if entry.kind != "finding" else None, "evidence": evidence, "sort": row["at"]}, (entry.id,)))
+            "late": late, "evidence": evidence, "sort": row["at"]}, (entry.id,)))
     return found
 
 

@@ -2,7 +2,7 @@
 
 ``analyses``   answers without an incident: triage, onset, scope, patterns, formats
 ``running``    an incident's life: open, investigate, watch, lab, replay, resolve
-``exporting``  the appendix, and verify
+``exporting``  the appendix, and verify;  ``reviewing``  the postmortem and its action items
 ``recording``  the statements that make two entries (the others are ``record.statements``)
 ``practice``   drills and their answers;  ``demo``  the example incident
 """

@@ -12,7 +12,7 @@ from typing import Any
 from incidentnb import times
 from incidentnb.exceptions import Refused
 from incidentnb.record import hypotheses, incident, milestones, statements
-from incidentnb.workflow import exporting, recording, running
+from incidentnb.workflow import exporting, recording, reviewing, running
 
 MARK = ".incidentnb-demo.json"  # in the demo's folder: what was made there, so that it may be made anew
 SEED = 19
@@ -22,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def demo(folder: Path | str, *, tell: Callable[[str], None]) -> Path:
-    """Make the example incident, record it as responders would, execute its notebooks, export the appendix; return its path.
+    """Make the example incident, record it as responders would, execute its notebooks, export appendix and postmortem; return the appendix.
 
     Args:
         folder: new, empty, or that of an earlier demo, which is made anew.
@@ -57,10 +57,12 @@ def demo(folder: Path | str, *, tell: Callable[[str], None]) -> Path:
     _review(place, over)
     tell("5/6  executing the investigation once more, with all that was recorded")
     again = running.investigate(place)
-    tell("6/6  exporting the appendix")
+    tell("6/6  exporting the appendix, writing the postmortem")
     html, markdown = exporting.export(place, ["html", "md"])
+    review = reviewing.postmortem(place)
+    tell(f"     blank in it: {len(review.blanks)}, to say otherwise: {len(review.flags)}")
     paths = {"incident": place, "record": place / "journal.jsonl", "first run": first.record.path, "resolution": last.record.path,
-             "last run": again.record.path, "markdown": markdown}
+             "last run": again.record.path, "markdown": markdown, "postmortem": review.path}
     for what, path in paths.items():
         tell(f"{what:<12}{path}")
     tell(str(html))

@@ -98,7 +98,7 @@ def _latest(folder: Path, cells: running.CellProgress | None) -> Path:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that ``verify`` looked at: what it is, ``ok``, ``changed``, ``missing`` or ``not recorded``, and why."""
+    """One thing that ``verify`` looked at: what it is, ``ok``, ``edited``, ``changed``, ``missing`` or ``not recorded``, and why."""
 
     what: str
     state: str
@@ -122,15 +122,17 @@ def verify(folder: Path | str) -> list[Check]:
     if not digests:
         checks.append(Check("evidence/", "not recorded", "no run has kept the digests of the evidence yet"))
     checks += [_check(folder, f"evidence/{name}", digest) for name, digest in digests.items()]
-    exports = {str(e.body.get("path")): str(e.body.get("sha256")) for e in entries if e.kind == "export"}
-    checks += [_check(folder, path, digest) for path, digest in exports.items()]
+    exports = {str(e.body.get("path")): e.body for e in entries if e.kind == "export"}
+    checks += [_check(folder, path, str(body.get("sha256")), body.get("document") == "postmortem") for path, body in exports.items()]
     return checks
 
 
-def _check(folder: Path, name: str, digest: str) -> Check:
+def _check(folder: Path, name: str, digest: str, by_people: bool = False) -> Check:
     path = folder / name
     if not path.is_file():
         return Check(name, "missing", "the journal names it, it is not there")
     now = running.sha256(path)
+    if by_people and now != digest:
+        return Check(name, "edited", "people have written in it since it was made, as they are meant to")
     return Check(name, "ok", f"sha256 {now[:16]}") if now == digest else Check(
         name, "changed", f"sha256 is {now[:16]}, the journal says {digest[:16]}")
