@@ -5,12 +5,13 @@ Every sentence knows the entries that it rests on. The same record and the same 
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -119,25 +120,20 @@ class _Sheet:
     def __init__(self, incident: Incident, found: Mapping[str, Told], audience: str, rules: Sequence[redaction.Rule], own: Path | None):
         self.incident, self.found, self.audience, self.rules = incident, found, audience, rules
         self.names: dict[str, str] = {}
+        self.key = f"postmortem {incident.entries[0].sum}".encode()
         self.hidden: Counter[str] = Counter()
         self.sentences: list[Sentence] = []
         self.parts: list[Part] = []
         self.here = ""
-        self.environment: Any = None
         self.folders = [*([own] if own is not None and (own / FILE).is_file() else []), places.templates()]
 
     def render(self, unanswered: Sequence[tuple[str, str, str]]) -> tuple[list[Part], list[Sentence]]:
         import jinja2
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
 
         self.sentences, self.parts = [], []
-        if self.environment is None:
-            self.environment = ImmutableSandboxedEnvironment(loader=jinja2.FileSystemLoader(self.folders), trim_blocks=True, lstrip_blocks=True,
-                                                             undefined=jinja2.StrictUndefined, autoescape=False, finalize=self.inert)
-            self.environment.filters.update(self._filters())
         name = str(self.folders[0] / FILE) if len(self.folders) > 1 else f"templates/{FILE}"
         try:
-            rest = self.environment.get_template(FILE).render(self._context(unanswered))
+            rest = _environment(tuple(self.folders)).get_template(FILE).render(self._context(unanswered))
         except jinja2.TemplateSyntaxError as error:
             raise InputError(f"{name}:{error.lineno}", f"not a template: {error.message}") from None
         except (jinja2.TemplateError, jinja2.exceptions.SecurityError, TypeError, KeyError) as error:
@@ -151,7 +147,7 @@ class _Sheet:
 
     def hide(self, text: str) -> str:
         """Markdown with secrets hidden that only show in what stands around them."""
-        shown, counts = redaction.redact_markdown(text, audience=self.audience, names=self.names, extra=self.rules)
+        shown, counts = redaction.redact_markdown(text, audience=self.audience, names=self.names, key=self.key, extra=self.rules)
         self.hidden.update(counts)
         return shown
 
@@ -161,9 +157,13 @@ class _Sheet:
             return value
         if value is None:
             return ""
-        shown, counts = redaction.redact(str(value), audience=self.audience, names=self.names, extra=self.rules)
+        return _FACT + sinks.markdown(f"x{self.seen(value)}")[1:]  # where it begins a line, ``_at_line_starts`` sees to it
+
+    def seen(self, value: object) -> str:
+        """Text as its audience may see it. A pseudonym depends on its value alone: another secret in the record renames none."""
+        shown, counts = redaction.redact(str(value), audience=self.audience, names=self.names, key=self.key, extra=self.rules)
         self.hidden.update(counts)
-        return _FACT + sinks.markdown(f"x{shown}")[1:]  # where it begins a line, ``_at_line_starts`` sees to it
+        return shown
 
     def _context(self, unanswered: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
         single = {key: one for key, one in self.found.items() if "." not in key}
@@ -175,7 +175,8 @@ class _Sheet:
         local = str(self.incident.sources["zone"] or "") if self.incident.opened_at.astimezone(zone).utcoffset() else ""
         return {**dict.fromkeys(names, _NOTHING), **single, **groups, "incident": {"id": self.incident.id, "channel": self.incident.channel},
                 "of": self._of, "timeline": postmortem_facts.events(self.found), "local": local, "unanswered": unanswered,
-                "part": self._part, "ask": self._ask, "say": self._say, "silent": self._silent}
+                "part": self._part, "ask": self._ask, "say": self._say, "silent": self._silent,
+                "sheet": self}
 
     def _of(self, prefix: str) -> list[Told]:
         if prefix.startswith("blank."):  # blank.M: those of the mitigations
@@ -203,28 +204,37 @@ class _Sheet:
     def _silent(self) -> bool:
         return not any(one.part == self.here and one.text for one in self.sentences)
 
-    def _filters(self) -> dict[str, Callable[..., Any]]:
-        zone, name = self.incident.zone, str(self.incident.sources["zone"] or "UTC")
+    def when(self, at: datetime) -> str:
+        """An instant in UTC and, where it is another, in the incident's zone."""
+        local = at.astimezone(self.incident.zone)
+        day = "" if local.date() == at.date() else f"{local:%Y-%m-%d} "
+        here = f" ({day}{local:%H:%M:%S} {self.incident.sources['zone']})" if local.utcoffset() else ""
+        return f"{at:%Y-%m-%d %H:%M:%S} UTC{here}"
 
-        def when(at: datetime) -> str:
-            local = at.astimezone(zone)
-            day = "" if local.date() == at.date() else f"{local:%Y-%m-%d} "
-            return f"{at:%Y-%m-%d %H:%M:%S} UTC" + (f" ({day}{local:%H:%M:%S} {name})" if local.utcoffset() else "")
+    def code(self, text: object) -> _Safe:
+        """A name in a code span."""
+        return _Safe(f"`{sinks.visible(self.seen(text)).replace('`', chr(39))}`")
 
-        def code(text: object) -> _Safe:
-            return _Safe(f"`{sinks.visible(text).replace('`', chr(39))}`")
 
-        def spell(length: timedelta | None) -> str:
-            return times.spell(length)
+@functools.lru_cache(maxsize=4)
+def _environment(folders: tuple[Path, ...]) -> Any:
+    """Jinja on these folders; a template is compiled once, and again when its file changes."""
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-        def phrase(text: str) -> str:
-            return " ".join(str(text).split()).rstrip(" .;,")
+    def of_the_sheet(name: str) -> Callable[..., Any]:
+        return jinja2.pass_context(lambda context, value: getattr(context["sheet"], name)(value))
 
-        def sentence(text: str) -> str:
-            plain = " ".join(str(text).split())
-            return plain if plain.endswith((".", "!", "?", "…")) else f"{plain}."
+    def sentence(text: str) -> str:
+        plain = " ".join(str(text).split())
+        return plain if plain.endswith((".", "!", "?", "…")) else f"{plain}."
 
-        return {"when": when, "code": code, "spell": spell, "phrase": phrase, "sentence": sentence, "percent": percent,
-                "clock": lambda at: f"{at:%Y-%m-%d %H:%M:%S}", "local_clock": lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
-                "count": lambda n: f"{n:,}", "metric": lambda key: _METRICS.get(key, key), "link": lambda path: _Safe(quote(str(path))),
-                "entries": lambda seqs: f"entr{'y' if len(seqs) == 1 else 'ies'} {', '.join(map(str, seqs))}"}
+    made = ImmutableSandboxedEnvironment(loader=jinja2.FileSystemLoader(folders), trim_blocks=True, lstrip_blocks=True,
+                                         undefined=jinja2.StrictUndefined, autoescape=False, finalize=of_the_sheet("inert"))
+    made.filters |= {
+        "when": of_the_sheet("when"), "code": of_the_sheet("code"), "sentence": sentence, "spell": times.spell, "percent": percent,
+        "phrase": lambda text: " ".join(str(text).split()).rstrip(" .;,"), "clock": lambda at: f"{at:%Y-%m-%d %H:%M:%S}",
+        "local_clock": jinja2.pass_context(lambda context, at: f"{at.astimezone(context['sheet'].incident.zone):%Y-%m-%d %H:%M:%S}"),
+        "count": lambda n: f"{n:,}", "metric": lambda key: _METRICS.get(key, key), "link": lambda path: _Safe(quote(str(path))),
+        "entries": lambda seqs: f"entr{'y' if len(seqs) == 1 else 'ies'} {', '.join(map(str, seqs))}"}
+    return made

@@ -30,12 +30,12 @@ _NO_IMPACT = {"no drop", "no change", "no spike"}
 
 def facts(incident: Incident) -> dict[str, Told]:
     """Every fact of a postmortem, by key: ``opened``, ``metric.TTD``, ``severity.12``, ``action.A1``, ``event.note-3f2a9c01d4`` …"""
-    entries = list(incident.entries)
+    entries = _thinned(incident.entries)
     as_of, last = _last_word(incident)
     found: dict[str, Told] = {}
     for kinds, group in _groups(as_of, incident.zone):
         found |= reliance.told(group, entries, kinds)
-    found |= {event.key: event for event in _events(entries)}
+    found |= {event.key: event for event in _events(incident.entries)}
     found["last"] = _made_of(incident)
     return {key: replace(one, rests_on=tuple(dict.fromkeys([*one.rests_on, *last]))) if one.said.get("running") else one
             for key, one in found.items()}
@@ -67,6 +67,21 @@ def _made_of(incident: Incident) -> Told:
     """How far the record had come; exports are left out, since this document is one."""
     last = [e for e in incident.entries if e.kind != "export"][-1]
     return Told("last", {"entry": last.seq, "sum": last.sum[:16]}, (last.id,))
+
+
+def _thinned(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries without findings that were answered anew twice or more: whatever is left out, these never speak."""
+    touched = {e.supersedes for e in entries}
+    later: dict[str, int] = {}
+    kept = []
+    for entry in reversed(entries):
+        if entry.kind == "finding" and not entry.supersedes and entry.id not in touched:
+            name = str(entry.body.get("name"))
+            later[name] = later.get(name, 0) + 1
+            if later[name] > 2:
+                continue
+        kept.append(entry)
+    return kept[::-1]
 
 
 def _last_word(incident: Incident) -> tuple[datetime, list[str]]:
@@ -225,8 +240,8 @@ def _findings(entries: Sequence[Entry]) -> Said:
         if entry is not None and (entry.body.get("verdict") not in _NO_IMPACT):
             said[f"finding.{name}"] = {"sentence": str(entry.body.get("sentence", "")), "id": entry.body.get("id"), "entry": entry.seq,
                                        "why": str(entry.body.get("why", "")) if name in ("onset", "volume", "latency") else ""}
-    numbers = {name: (last[name].body.get("numbers") or {}) if name in last else {} for name in ("onset", "users", "scope")}
-    failed, hit = numbers["onset"].get("rate") or {}, numbers["users"]
+    numbers = {name: _mapping(last[name].body.get("numbers")) if name in last else {} for name in ("onset", "users", "scope", "suspects")}
+    failed, hit = _mapping(numbers["onset"].get("rate")), numbers["users"]
     causes = [one.get("where") or {} for one in numbers["scope"].get("subsets") or () if one.get("cause")]
     said["impact"] = {
         **({"before": failed["baseline"], "during": failed["during"]} if None not in (failed.get("baseline"), failed.get("during")) else {}),
@@ -235,7 +250,7 @@ def _findings(entries: Sequence[Entry]) -> Said:
     for what, names in (("requests", ("onset", "volume", "latency")), ("scope", ("scope",)), ("users", ("users",))):
         known = any(name in last and last[name].body.get("verdict") != "cannot tell" for name in names)
         said[f"blank.{what}"] = {} if known else {"missing": True}
-    for change in ((last["suspects"].body.get("numbers") or {}).get("changes") or ()) if "suspects" in last else ():
+    for change in numbers["suspects"].get("changes") or ():
         at = _instant(change.get("at"))
         if change.get("strength") != "weak" and change.get("rank") and at is not None:
             row = timeline.change_event({**change, "at": at})
@@ -317,6 +332,10 @@ def _says_too(other: Entry, entry: Entry) -> bool:
             other.kind == "milestone" and other.body.get("milestone") == state)
     pointer = other.body.get("pointer") or {}
     return entry.kind == "note" and other.kind == "evidence" and pointer.get("id") == entry.id and other.body.get("text") == entry.body.get("text")
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _instant(value: Any) -> datetime | None:
