@@ -73,7 +73,8 @@ def finding(name, verdict, **numbers):
 
 
 ONSET = finding("onset", "spike", onset=Interval(NOW, NOW - timedelta(seconds=5), NOW + timedelta(seconds=5)), rate={"during": 0.04})
-SCOPE = finding("scope", "subset", subsets=[{"where": {"version": 2, "region": "eu"}, "cause": True}, {"where": {"host": "a"}, "cause": False}])
+SCOPE = finding("scope", "subset", subsets=[{"where": {"version": 2, "region": "eu"}, "cause": True, "same_as": [{"build": "b7"}]},
+                                             {"where": {"host": "a"}, "cause": False}])
 ROUTES = finding("routes", "measured", failing_routes=1, routes=[{"method": "POST", "route": "/pay", "failed": 9}, {"route": "/b", "failed": 1}])
 
 
@@ -83,6 +84,7 @@ ROUTES = finding("routes", "measured", failing_routes=1, routes=[{"method": "POS
     ("onset not spike", ONSET, "failed"), ("onset rate.during < 5 %", ONSET, "passed"), ("onset p_value < 1", ONSET, CANNOT_TELL),
     ("onset after 14:59", finding("onset", "no spike", onset=None), CANNOT_TELL),
     ("scope subset version = 2", SCOPE, "passed"), ("scope subset version = 2 and region = eu", SCOPE, "passed"),
+    ("scope subset build = b7", SCOPE, CANNOT_TELL), ("scope no subset build = b7", SCOPE, CANNOT_TELL),
     ("scope subset host = a", SCOPE, "failed"), ("scope no subset host = a", SCOPE, "passed"),
     ("scope subset version = 2", finding("scope", CANNOT_TELL), CANNOT_TELL), ("scope everyone", SCOPE, "failed"),
     ("routes names post /pay", ROUTES, "passed"), ("routes names /b", ROUTES, "failed"),
@@ -92,7 +94,8 @@ ROUTES = finding("routes", "measured", failing_routes=1, routes=[{"method": "POS
 ])
 def test_a_finding_is_judged_by_its_answer(ask, found, result):
     """Verdict, moment, subset, names and numbers decide; an interval that holds the instant, or an answer that cannot tell, decides nothing."""
-    assert predictions.of_finding(predictions.parse(ask, "", UTC, NOW + timedelta(hours=1)), found).result == result
+    judged = predictions.of_finding(predictions.parse(ask, "", UTC, NOW + timedelta(hours=1)), found)
+    assert (judged.result, judged.finding) == (result, found.id)
 
 
 @pytest.mark.parametrize(("expect", "value", "result"), [

@@ -55,13 +55,15 @@ class Verdict:
 class Flip:
     """A check that came to another result: ``result`` (passed, failed, cannot tell), ``value``, ``why``, by what data, when, its entry.
 
-    ``check`` is the check in one line as it then was, ``evidence`` the digest of the data, ``until`` the last instant in them, as text.
+    ``check`` is the check in one line as it then was, ``finding`` the id of the answer that it was held against (empty for a query),
+    ``evidence`` the digest of the data, ``until`` the last instant in them, as text.
     """
 
     result: str
     value: str
     why: str
     check: str
+    finding: str
     evidence: str
     until: str
     at: datetime
@@ -159,7 +161,7 @@ def record_check(folder: Path | str, hypothesis: str, result: Result, *, evidenc
     if one.checked is not None and one.checked.result == result.result:
         return None
     body = {"hypothesis": name, "result": result.result, "value": result.value, "why": result.why, "ask": one.check.ask,
-            "expect": one.check.expect, "evidence": evidence, "until": times.iso(until)}
+            "expect": one.check.expect, "finding": result.finding, "evidence": evidence, "until": times.iso(until)}
     return journal.append(folder, "check", body, actor=actor, recorded_at=recorded_at)
 
 
@@ -221,8 +223,8 @@ def hypotheses(entries: Sequence[Entry]) -> tuple[Hypothesis, ...]:
             evidence[name].append(Evidence(str(b.get("direction")), str(b.get("text", "")), b.get("pointer") or {}, e.at, e.actor, e.seq))
         elif e.kind == "check" and name in proposed:
             flips[name].append(Flip(str(b.get("result")), str(b.get("value", "")), str(b.get("why", "")),
-                                    Check(str(b.get("ask")), str(b.get("expect"))).text, str(b.get("evidence", "")), str(b.get("until") or ""),
-                                    e.at, e.actor, e.seq))
+                                    Check(str(b.get("ask")), str(b.get("expect"))).text, str(b.get("finding", "")), str(b.get("evidence", "")),
+                                    str(b.get("until") or ""), e.at, e.actor, e.seq))
     found = []
     for name in sorted(proposed, key=_number):
         b, origin = proposed[name].body, first[name]
@@ -242,8 +244,8 @@ def _with_failing_check(one: Hypothesis) -> Hypothesis:
     flip = one.checked
     if flip is None or flip.result != predictions.FAILED:
         return one
-    against = Evidence("against", f"its check fails: {flip.why}", {"type": "check", "check": flip.check, "evidence": flip.evidence}, flip.at,
-                       flip.actor, flip.seq)
+    pointer = {"type": "check", "check": flip.check, "finding": flip.finding, "evidence": flip.evidence}
+    against = Evidence("against", f"its check fails: {flip.why}", pointer, flip.at, flip.actor, flip.seq)
     return replace(one, evidence_against=tuple(sorted((*one.evidence_against, against), key=lambda e: (e.at, e.seq))))
 
 

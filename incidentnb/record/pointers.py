@@ -64,7 +64,7 @@ def spell(pointer: dict[str, Any]) -> str:
     if kind == "file":
         return f"{pointer['path']} (sha256 {str(pointer.get('sha256', ''))[:12]})"
     if kind == "check":
-        return f"{pointer.get('check')} (evidence {str(pointer.get('evidence', ''))[:12]})"
+        return f"{pointer.get('check')} ({pointer.get('finding') or 'evidence ' + str(pointer.get('evidence', ''))[:12]})"
     return str(pointer.get({"link": "url", "query": "query"}.get(str(kind), "id"), ""))
 
 

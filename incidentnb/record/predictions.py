@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import operator
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -64,11 +64,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a check: ``result`` (passed, failed, cannot tell), the ``value`` that was found, and ``why`` in words."""
+    """What came of a check: ``result`` (passed, failed, cannot tell), the ``value`` found, ``why`` in words, the id of the ``finding``."""
 
     result: str
     value: str
     why: str
+    finding: str = ""
 
 
 def parse(ask: str, expect: str, zone: tzinfo, now: datetime) -> Check | None:
@@ -106,16 +107,17 @@ def of_number(check: Check, value: float | None) -> Result:
 
 def of_finding(check: Check, finding: Finding) -> Result:
     """Whether an analysis found what was expected of it; where it cannot tell, neither can the check."""
+    return replace(_judged(check, finding), finding=finding.id)
+
+
+def _judged(check: Check, finding: Finding) -> Result:
     if finding.verdict == CANNOT_TELL:
         return Result(CANNOT_TELL, CANNOT_TELL, finding.why or finding.sentence)
     expect = check.expect
     if (when := _WHEN.fullmatch(expect)) and check.ask in _TIMED:
         return _timed(when, finding.numbers.get(_TIMED[check.ask]), finding)
     if subset := _SUBSET.fullmatch(expect):
-        wanted = _pairs(subset[2])
-        has = any(one.get("cause") and wanted.items() <= {k: str(v) for k, v in one["where"].items()}.items()
-                  for one in finding.numbers.get("subsets", ()))
-        return Result(PASSED if has != bool(subset[1]) else FAILED, finding.verdict, finding.sentence)
+        return _subset(_pairs(subset[2]), bool(subset[1]), finding)
     if expect.startswith("names "):
         found = _first_named(check.ask, finding)
         has = any(expect.removeprefix("names ").lower() in text.lower() for text in found)
@@ -128,6 +130,18 @@ def of_finding(check: Check, finding: Finding) -> Result:
     other = expect.removeprefix("not ")
     as_said = finding.verdict == expect or (other != expect and finding.verdict != other)
     return Result(PASSED if as_said else FAILED, finding.verdict, finding.sentence)
+
+
+def _subset(wanted: dict[str, str], absent: bool, finding: Finding) -> Result:
+    """Whether an accepted cause has all of these values; one that the data cannot tell apart from a cause decides nothing."""
+    def has(where: dict[str, Any]) -> bool:
+        return wanted.items() <= {column: str(value) for column, value in where.items()}.items()
+    causes = [one for one in finding.numbers.get("subsets", ()) if one.get("cause")]
+    found = any(has(one["where"]) for one in causes)
+    if not found and (twin := next((one for one in causes for other in one.get("same_as") or () if has(other)), None)):
+        named = " and ".join(f"{column} = {value}" for column, value in twin["where"].items())
+        return Result(CANNOT_TELL, finding.verdict, f"it cannot be told apart from {named}")
+    return Result(PASSED if found != absent else FAILED, finding.verdict, finding.sentence)
 
 
 def _of_query(outcome: str) -> str:
