@@ -39,7 +39,7 @@ def test_help_loads_nothing_heavy(words):
 
 
 @pytest.mark.parametrize("words", [["note", "seen it"], ["hypothesis", "the deploy"], ["milestone", "detected"],
-                                   ["post", "we are on it", "--next", "10m"], ["status"], ["severity", "SEV-1"]])
+                                   ["post", "we are on it", "--next", "10m"], ["status"], ["severity", "SEV-1"], ["postmortem"]])
 def test_the_record_loads_nothing_heavy(folder, words):
     """An entry is written, and the status read, without engine, data frames or notebooks being loaded."""
     code, names = loaded(*words, cwd=folder)

@@ -294,6 +294,7 @@ def test_demo_ends_with_the_appendix_and_can_be_made_anew(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     page = Path(lines[-1])
     assert page.name == "appendix.html" and page.is_file() and lines[0].startswith("1/6")
+    assert "The root cause: deploy" in (page.parent / "postmortem.md").read_text(encoding="utf-8")
     place = page.parents[1]
     known = incident.load(place)
     assert known.status == "resolved" and known.root_cause != "not established"
