@@ -5,9 +5,11 @@ import shlex
 from pathlib import Path
 
 import pytest
+from runbook_table import table
 
 from incidentnb.cli import parser
 from incidentnb.exceptions import InputError
+from incidentnb.record import runbook
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 VERBS = parser.verb_parsers(parser.build())
@@ -97,3 +99,12 @@ def test_makefile_has_the_targets_that_the_readme_names():
     makefile = (Path(__file__).resolve().parents[1] / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"^make (\w+)$", "".join(blocks("sh")), re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_line_of_the_runbook_has_its_verb_section_and_module():
+    """Each line of the runbook is carried out by a verb, shown in a notebook section, computed in a module; the README's table is made of them."""
+    root = Path(runbook.__file__).parents[1]
+    for duty in runbook.rules().duties:
+        assert duty.verb.split()[0] in VERBS and duty.section, duty.id
+        assert (root / (duty.module.replace(".", "/") + ".py")).is_file(), duty.id
+    assert table() in README

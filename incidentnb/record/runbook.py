@@ -36,6 +36,7 @@ class Line:
     optional: bool = False
     verb: str = ""
     section: str = ""
+    module: str = ""
 
 
 @dataclass(frozen=True)

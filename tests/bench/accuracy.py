@@ -24,7 +24,7 @@ def main(words: list[str]) -> int:
         print(f"the labelled cases ({data}) are not on this machine: no figures")  # noqa: T201  a bench prints its table
         return 0
     missed = 0
-    print(f"{'':2}{'question':66}{'cases':>6}{'measured':>10}{'reach':>8}  rivals in the same run; published")  # noqa: T201  as above
+    print(f"{'':2}{'question':84}{'on':24}{'cases':>6}{'measured':>10}{'reach':>8}  rivals in the same run; published")  # noqa: T201  as above
     for question in QUESTIONS:
         module, began = importlib.import_module(f"scoring.{question}"), time.perf_counter()
         figures = module.score(data, every) if "data" in inspect.signature(module.score).parameters else module.score(every=every)
@@ -34,7 +34,7 @@ def main(words: list[str]) -> int:
             reach = "" if figure.reach is None else f"{'≤' if figure.at_most else '≥'} {figure.reach:g}"
             beside = "; ".join([*(f"{name} {value:.3g}" for name, value in figure.rivals.items()), *([figure.published] if figure.published else [])])
             mark = " " if figure.reached else "!"
-            print(f"{mark:2}{figure.question[:64]:66}{figure.cases:>6}{figure.measured:>10.3f}{reach:>8}  {beside}")  # noqa: T201  as above
+            print(f"{mark:2}{figure.question[:82]:84}{figure.data[:22]:24}{figure.cases:>6}{figure.measured:>10.3f}{reach:>8}  {beside}")  # noqa: T201  as above
     print(f"\n{missed} figures below what they must reach" if missed else "\nall figures reached")  # noqa: T201  as above
     return 1 if missed else 0
 
