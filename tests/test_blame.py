@@ -132,3 +132,16 @@ def test_names_are_asked_for_as_names():
     """A first name of three letters or more counts, an ordinary word in lower case is no name."""
     context = Context(("Will Mark",))
     assert blame.judge("Will broke it.", context) and not blame.judge("The deploy will mark it. It was caused by will power.", context)
+
+
+@pytest.mark.parametrize("piece", ["<!--", "](", "`", '"', "the ", "a ", "badly ", "the engineer had quickly then ", "```\n", "~~~ ```", "| a |\n"])
+def test_no_text_takes_long(piece):
+    """A long line of anything is read in time that grows with its length, not with its square."""
+    import time
+
+    context, spent = Context(("Ines Correia", "Noor Haddad")), []
+    for size in (20_000, 40_000):
+        began = time.process_time()
+        blame.lint(piece * (size // len(piece)), context)
+        spent.append(time.process_time() - began)
+    assert spent[1] < 3 * spent[0] + 0.5

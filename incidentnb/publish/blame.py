@@ -50,7 +50,7 @@ class Context:
 FILE = Path(__file__).with_name("blame.toml")
 _WORD = re.compile(r"\{([a-z]+)\}")
 _LOOKBEHIND = re.compile(r"\(\?<[!=][^)]*\)| ")  # where a blank is one character, for a look-behind has a length
-_FENCE = re.compile(r"^(```|~~~).*?^\1[^\n]*$|`[^`\n]+`|<!--.*?-->|^\s*>[^\n]*$|\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|\]\([^)\s]*\)|https?://\S+",
+_FENCE = re.compile(r"^(```|~~~).{0,20000}?^\1[^\n]*$|`[^`\n]+`|<!--.{0,500}?-->|^\s*>[^\n]*$|\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|\]\([^)\s]{0,500}\)|https?://\S{1,500}",
                     re.MULTILINE | re.DOTALL)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"“(*])|\n\s*\n|\n(?=\s*(?:[-*+|#]|\d+[.)])\s?)")
 

@@ -158,7 +158,8 @@ def _opened(mark: re.Match[str], text: str, line: int, closed: bool) -> list[Pie
 def _added(text: str, said: str, closed: bool = True) -> int | None:
     """The line at which a person's paragraph begins below what was generated; ``None`` where it was edited otherwise."""
     rows = text.split("\n")
-    return next((n for n in range(len(rows) - 1, 0, -1) if (not closed or not rows[n].strip()) and digest("\n".join(rows[:n])) == said), None)
+    ends = [n for n in range(len(rows) - 1, 0, -1) if (not closed or not rows[n].strip())][:1000]
+    return next((n for n in ends if digest("\n".join(rows[:n])) == said), None)
 
 
 def _resolved(part: Part, piece: Piece, version: Piece | None) -> tuple[str, list[tuple[str, str]]]:
