@@ -84,18 +84,19 @@ _STEM = (r"web|app|apps|api|db|node|host|server|srv|cache|redis|kafka|worker|pod
          r"queue|mq|edge|"
          r"ip|backend|frontend|prod|stage|stg|dev|master|replica|shard|broker|zk|etcd|k8s|box|machine|bastion|ldap|dns|ns|mail|mx|smtp|nfs|storage|"
          r"batch|cron|job")
+_NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (  # for one name or a part of it between dots
+    ("a host name", re.compile(r"ip-\d{1,3}(?:-\d{1,3}){3}", re.IGNORECASE)),
+    ("a pod name", re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*-[a-f0-9]{6,10}-[a-z0-9]{5}")),
+    ("a host name", re.compile(rf"(?:[a-z0-9]+-)*(?:{_STEM})[a-z]{{0,3}}(?:-[a-z0-9]+){{0,3}}-?\d{{1,4}}[a-z]?", re.IGNORECASE)),
+    ("a host name", re.compile(r"[a-z][a-z0-9]*(?:-[a-z][a-z0-9]*)+-\d{1,4}", re.IGNORECASE)),
+    ("a host name", re.compile(r"[a-z][a-z0-9]*(?:-[a-z][a-z0-9]*)*-?0\d{1,3}", re.IGNORECASE)),
+)
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
+_DOMAIN = re.compile(r"(?:.+\.)?(?:internal|intra|intranet|local|localdomain|lan|corp|private|svc|cluster|node|consul|arpa)(?:\.[a-z]+){0,2}",
+                     re.IGNORECASE)
 INTERNALS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     ("host", "an address", re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?(?![\w-]|\.\d)")),
     ("host", "an address", re.compile(r"(?<![\w:.])(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)),
-    ("host", "a host name", re.compile(r"\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:internal|intra|intranet|local|localdomain|lan|corp|private|svc|cluster|"
-                                       r"node|consul|home\.arpa)\b(?:\.[a-z.]+)?",
-                                       re.IGNORECASE)),
-    ("host", "a host name", re.compile(r"\bip-\d{1,3}(?:-\d{1,3}){3}\b", re.IGNORECASE)),
-    ("host", "a pod name", re.compile(r"\b[a-z][a-z0-9]*(?:-[a-z0-9]+)*-[a-f0-9]{6,10}-[a-z0-9]{5}\b")),
-    ("host", "a host name", re.compile(rf"\b(?:[a-z0-9]+-)*(?:{_STEM})[a-z]{{0,3}}(?:-[a-z0-9]+){{0,3}}-?\d{{1,4}}[a-z]?\b(?!\s*%)",
-                                       re.IGNORECASE)),
-    ("host", "a host name", re.compile(r"\b[a-z][a-z0-9]*(?:-[a-z][a-z0-9]*)+-\d{1,4}\b", re.IGNORECASE)),
-    ("host", "a host name", re.compile(r"\b[a-z][a-z0-9]*(?:-[a-z][a-z0-9]*)*-?0\d{1,3}\b", re.IGNORECASE)),
     ("internal-id", "an instance id", re.compile(r"\bi-[0-9a-f]{8,17}\b|\barn:[\w:/.-]+", re.IGNORECASE)),
     ("internal-id", "a UUID", re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)),
     ("internal-id", "a trace id or commit", re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b")),
@@ -162,9 +163,20 @@ def internals(text: str, incident: Incident, team: Team | None = None, hosts: It
     seen: set[str] = set()
     for code, what, pattern in patterns:
         for match in pattern.finditer(text):
-            if match[0] not in seen and not (code == "host" and _NO_HOST.fullmatch(match[0])):
+            if match[0] not in seen:
                 seen.add(match[0])
                 yield code, what, match[0]
+    for name in dict.fromkeys(match[0] for match in _NAME.finditer(text)):
+        if name not in seen and (what := _machine(name)):
+            yield "host", what, name
+
+
+def _machine(name: str) -> str:
+    """What a name of a machine is; empty where it is none."""
+    if "." in name and _DOMAIN.fullmatch(name):
+        return "a host name"
+    parts = [part for part in dict.fromkeys((name, *name.split("."))) if re.search(r"\d", part) and not _NO_HOST.fullmatch(part)]
+    return next((what for part in parts for what, pattern in _NAMES if pattern.fullmatch(part)), "")
 
 
 def internal(text: str, incident: Incident, team: Team | None = None) -> bool:

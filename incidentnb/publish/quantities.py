@@ -20,6 +20,7 @@ _UNITS = {**dict.fromkeys(("user", "users", "customer", "customers", "people", "
           **dict.fromkeys(("request", "requests", "order", "orders", "call", "calls", "payment", "payments", "transaction", "transactions",
                            "checkouts", "searches", "failures", "errors"), _REQUESTS)}
 _UNIT = rf"(?P<unit>{'|'.join(sorted(_UNITS, key=len, reverse=True))})\b"
+_OF_FINDING = {"onset": _REQUESTS, "recovery": _REQUESTS, "scope": _REQUESTS, "routes": _REQUESTS, "users": _USERS}
 _NUMBER = r"\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?"
 _ROUGH = r"(?:(?P<rough>about|around|roughly|nearly|almost|over|approximately|more than|some|up to|close to) )?"
 _OF = r"(?: of (?:all |the |our |these )*"
@@ -57,12 +58,10 @@ def quantities(text: str) -> Iterator[Quantity]:
         digits = len(number.partition(".")[2])
         slack = max(0.5 * 10 ** -(digits + 2), 0.06 * float(number) / 100 if match["rough"] else 0.0)
         yield Quantity(float(number) / 100, True, _UNITS.get((match["unit"] or "").lower(), ""), slack + 1e-9, match[0].strip())
-    rest = text
     for match in _PAIR.finditer(text):
         unit = _UNITS.get((match["unit"] or "").lower(), "")
         yield from (Quantity(float(match[name].replace(",", "")), False, unit, 0.0, match[0].strip()) for name in ("a", "b"))
-        rest = rest.replace(match[0], " ")
-    for match in _COUNT.finditer(rest):
+    for match in _COUNT.finditer(_PAIR.sub(" ", text)):
         value = float(match["n"].replace(",", ""))
         yield Quantity(value, False, _UNITS[match["unit"].lower()], 0.06 * value if match["rough"] else 0.0, match[0].strip())
 
@@ -74,8 +73,8 @@ def borne(incident: Incident) -> list[Quantity]:
         entry = incident.finding(name)
         if entry is not None:
             told = quantities(f"{entry.body.get('sentence', '')} {entry.body.get('why', '')}")
-            part = (name, entry.body.get("verdict")) == ("scope", "subset")
-            found += [replace(one, unit=_PART) if part and not one.unit else one for one in told]
+            unit = _PART if (name, entry.body.get("verdict")) == ("scope", "subset") else _OF_FINDING.get(name, "")
+            found += [replace(one, unit=unit) if one.share and not one.unit else one for one in told]
             found += _numbers(name, entry.body.get("numbers") or {})
     for text in written(incident):
         found += quantities(text)
@@ -93,7 +92,7 @@ def written(incident: Incident) -> Iterator[str]:
 def stray(text: str, known: Iterable[Quantity]) -> Iterator[str]:
     """The shares and counts of a text that are none of the known ones, as they stand there."""
     known = list(known)
-    for one in quantities(text):
+    for one in dict.fromkeys(quantities(text)):
         if not any(same(one, other) for other in known):
             yield one.words
 
@@ -146,7 +145,7 @@ def stray_times(text: str, incident: Incident, now: datetime, more: Iterable[dat
                 continue
             if not any(_minute(moment) in known for moment in meant):
                 yield match[0], update
-            elif update and all(moment < now - timedelta(minutes=1) for moment in meant):
+            elif update:
                 yield match[0], True
 
 
