@@ -111,7 +111,7 @@ def slack(text: object, limit: int = 3000) -> str:
     The three escapes, a split ``@`` and ``://``; marks of formatting (``* _ ~ `` and the backtick) are look-alikes where they could format.
     """
     flat = visible(str(text).replace("\u2060", ""), keep="\n")
-    plain = re.sub(r"(?<!\w)[*_~]|[*_~](?!\w)|`", lambda m: _LOOKALIKE[m[0]], flat).replace("://", ":\u2060//").replace("@", "@\u2060")
+    plain = re.sub(r"(?<![^\W_])[*_~]|[*_~](?![^\W_])|`", lambda m: _LOOKALIKE[m[0]], flat).replace("://", ":\u2060//").replace("@", "@\u2060")
     shown = plain.translate(_SLACK)
     if len(shown) > limit:
         while len(plain.translate(_SLACK)) > limit - 1:
@@ -122,3 +122,11 @@ def slack(text: object, limit: int = 3000) -> str:
 
 _LOOKALIKE = {"*": "\u2217", "_": "\u02cd", "~": "\u223c", "`": "\u02cb"}
 _SLACK = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
+
+
+def status_page(text: object) -> str:
+    """Text for a status page that renders HTML and Markdown: every mark that could be syntax is a character reference, no link comes of it."""
+    plain = visible(str(text).replace("\u2060", ""), keep="\n").translate(_SLACK)
+    plain = re.sub(r"!?\[(?=[^\]\n]{0,500}\]\()", lambda m: m[0].replace("[", "&#91;"), plain)
+    marks = re.compile(r"[*`~]|(?<![^\W_])_|_(?![^\W_])|(?m:^#)(?!\d)")
+    return marks.sub(lambda m: f"&#{ord(m[0])};", plain).replace("://", ":&#47;/")

@@ -55,10 +55,10 @@ def statuspage(draft: Draft, incident: Incident, team: Team | None = None) -> di
     known = [component for component in (team.components if team else ()) if component.id]
     state = "operational" if draft.state == "resolved" else _COMPONENT[incident.severity]
     ids = [sinks.terminal(component.id, 64) for component in known]
+    name, body = (sinks.status_page(text) for text in (_title(draft, incident), draft.text))
     return {"incident": {
-        "name": _clipped(markup_free(_title(draft, incident)), NAME), "status": draft.state, "body": _clipped(markup_free(draft.text), BODY),
-        "impact_override": _IMPACT[incident.severity], "component_ids": ids, "components": dict.fromkeys(ids, state),
-        "deliver_notifications": False}}
+        "name": _clipped(name, NAME), "status": draft.state, "body": _clipped(body, BODY), "impact_override": _IMPACT[incident.severity],
+        "component_ids": ids, "components": dict.fromkeys(ids, state), "deliver_notifications": False}}
 
 
 def slack(draft: Draft, incident: Incident) -> dict[str, Any]:
@@ -72,14 +72,6 @@ def slack(draft: Draft, incident: Incident) -> dict[str, Any]:
     blocks += [{"type": "section", "text": _plain(sinks.slack(part, SECTION))} for part in parts]
     return {"text": sinks.slack(f"{head}\n{body}", FALLBACK), "blocks": blocks, "mrkdwn": False, "parse": "none", "link_names": False,
             "unfurl_links": False, "unfurl_media": False}
-
-
-def markup_free(text: str) -> str:
-    """Text for a page that renders HTML and Markdown: every mark that could be one is a look-alike or a reference."""
-    plain = sinks.visible(text.replace("\u2060", ""), keep="\n")
-    plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    plain = re.sub(r"!?\[(?=[^\]\n]*\]\()", lambda m: m[0].replace("[", "&#91;"), plain)
-    return re.sub(r"[*`~]|(?<!\w)_|_(?!\w)|(?m:^(?=#))#", lambda m: f"&#{ord(m[0])};", plain).replace("://", ":&#47;/")
 
 
 def _title(draft: Draft, incident: Incident) -> str:
