@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from incidentnb.record import hypotheses, incident, milestones, statements
+from incidentnb.record.predictions import Result
 from incidentnb.workflow import recording
 
 TITLES = ("Checkout answers with errors", "Orders cannot be placed", "Search is slow", "Sign-in fails for some", "Payments are declined",
@@ -157,7 +158,10 @@ def _record(parent: Path, facts: dict[str, Any], reached: int) -> tuple[Path, da
     if facts["rich"]:
         keep(finding("suspects", "candidates", f"The likeliest of 9 known changes is deploy shop 4.18.0, "
                      f"{began - timedelta(minutes=2):%H:%M:%S}Z (2 min before the onset).", {"changes": []}), 7)
-        hypotheses.propose(folder, "a partner sends twice as many requests", prediction="its share of the traffic has doubled", **at(15, engineer))
+        other = hypotheses.propose(folder, "a partner sends twice as many requests", prediction="its share of the traffic has doubled",
+                                   check="SELECT count(*) FROM log", expect="> 1000", **at(15, engineer)).body["id"]
+        hypotheses.record_check(folder, other, Result("cannot tell", "", "no partner is named"), actor=engineer,
+                                recorded_at=clock + timedelta(minutes=15.2))
         statements.set_severity(folder, "SEV-1" if facts["severity"] != "SEV-1" else "SEV-2", "more users than we thought", **at(10))
         statements.note(folder, "Need somebody who knows the payment partner's interface", **at(16, scribe))
         first = statements.mitigate(folder, "Restarted two instances", "they answer again", "nothing to undo", **at(15.5, engineer))

@@ -185,6 +185,7 @@ def questions(made) -> dict[str, str]:
         "Is the cause known?": rf"Established: {re.escape(facts['claim'])}" if facts["established"] else "Not established: ",
         "Which hypotheses live?": rf"{mine.id} {mine.state}: {re.escape(facts['claim'])}",
         "What would disprove them?": "would be disproved by|predicts" if not facts["established"] or len(known.hypotheses) > 1 else "Established",
+        "Which checks run by themselves, and what do they say?": "live check: SELECT count.* > 1000 → cannot tell",
         "Which were refuted, and why?": "refuted: the network between two rooms is full; transfers are as fast" if facts["rival"] else "CAUSE",
         "What was done, and when?": rf"{last.id} at \S*\s?{clock(last.at)} \w+: {re.escape(last.what)}|{last.id} at {clock(last.at)}",
         "What did it change?": "seen: ",
@@ -198,7 +199,7 @@ def questions(made) -> dict[str, str]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_hand_over_answers_the_next_shift_on_one_page(tmp_path, seed):
-    """Twenty-two questions are each answered from the hand-over alone, which is never longer than sixty lines."""
+    """Twenty-three questions are each answered from the hand-over alone, which is never longer than sixty lines."""
     made = told(tmp_path, random.Random(seed), STAGES[seed % 4], rich=True)
     text = drafts.draft(made.known, "handover", now=made.now, ground=False).text
     assert len(text.splitlines()) <= 60

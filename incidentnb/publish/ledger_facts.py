@@ -11,7 +11,7 @@ from incidentnb.record import hypotheses, runbook
 from incidentnb.record.hypotheses import Hypothesis
 from incidentnb.record.incident import Incident
 
-LIVE, REFUTED, TRIED, DECIDED, OWED, OTHERS, LATELY, PROMISED = 4, 3, 3, 2, 6, 6, 1, 3  # rows of a hand-over; the rest is counted
+LIVE, REFUTED, TRIED, DECIDED, OWED, OTHERS, LATELY, PROMISED = 3, 3, 3, 2, 6, 6, 1, 3  # rows of a hand-over; the rest is counted
 _SHORT = 140
 
 
@@ -47,7 +47,13 @@ def _live(facts: Facts, h: Hypothesis) -> dict[str, Fact]:
     counted = f"{len(h.evidence_for)} for, {len(h.evidence_against)} against" if pieces else ""
     return {"id": Fact(h.id), "state": Fact(h.state, seqs), "claim": facts.phrase(h.claim, *seqs, limit=_SHORT),
             "evidence": Fact(counted, tuple(piece.seq for piece in pieces)),
+            "live_check": _checked(facts, h),
             "check": facts.phrase(check, _proposal(facts.incident, h), limit=_SHORT) if check and h.state != "supported" else Fact()}
+
+
+def _checked(facts: Facts, h: Hypothesis) -> Fact:
+    """The check that a hypothesis carries, and what it came to last."""
+    return facts.phrase(hypotheses.check_text(h), _proposal(facts.incident, h), h.checked.seq if h.checked else None, limit=_SHORT)
 
 
 def mitigations(facts: Facts) -> dict[str, Any]:
