@@ -97,7 +97,7 @@ def message(text: object, limit: int = 300) -> str:
     """Text for a plain message that people paste into chat, mail or a status page: one line, readable as it was written.
 
     No tag opens in it, nobody is mentioned, and nothing turns into a link: ``<`` before a name is ``‹``, ``@`` and ``://`` are split by a mark
-    that takes no room. What a place itself makes of asterisks and backticks is the business of its payload (``chat``).
+    that takes no room. What a place itself makes of asterisks and backticks is the business of its payload (``slack``, ``status_page``).
     """
     flat = " ".join(visible(str(text).replace("\r\n", "\n").replace("\t", " "), keep="\n").split())
     cut = flat[:limit - 1]
