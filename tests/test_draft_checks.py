@@ -173,6 +173,15 @@ def test_everyone_and_a_part_are_held_against_the_finding(tmp_path):
         assert "scope" not in codes(right, made.known, "status-page", made), scope
 
 
+def test_resolved_is_said_only_once_it_is_over(tmp_path):
+    """A status page in the state resolved, and a resolution, are held back while nothing on the record says that it is over."""
+    for stage in STAGES:
+        made = told(tmp_path / stage, random.Random(1), stage)
+        early = stage != "resolved"
+        assert ("state" in codes("This incident is resolved.", made.known, "status-page", made, state="resolved")) is early
+        assert ("state" in {flag.code for flag in drafts.draft(made.known, "resolution", now=made.now, ground=False).flags}) is early
+
+
 def test_a_promise_that_is_over_is_no_promise(tmp_path):
     """A next update for a time that has passed is flagged."""
     made = told(tmp_path, random.Random(1), "investigating", zone="UTC")

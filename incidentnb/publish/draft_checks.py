@@ -170,6 +170,9 @@ def _states(told: list[str], incident: Incident, kind: str, state: str) -> Itera
     current = state if kind == "status-page" else "resolved" if kind == "resolution" else incident.status
     wrong = {"investigating": ((_DONE, "resolved"), (_IN_PLACE, "monitoring")), "identified": ((_DONE, "resolved"), (_IN_PLACE, "monitoring")),
              "monitoring": ((_DONE, "resolved"), (_LOOKING, "investigating")), "resolved": ((_LOOKING, "investigating"), (_WORKING, "not resolved"))}
+    recovered = (found := incident.finding("recovery")) is not None and found.body.get("verdict") == "recovered"
+    if current == "resolved" and incident.milestones["resolved"].at is None and not recovered:
+        yield Flag("state", "says resolved; neither a finding nor a person says that it is over")
     for sentence in told:
         if _NOT.search(sentence):
             continue
