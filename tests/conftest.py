@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from record_samples import begun
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what the tests start, kernels and command lines by the dozen, is compiled once
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from postmortem_samples import story
 
-from incidentnb.publish import blame, postmortem
-from incidentnb.publish.blame import Context
+from incidentnb.publish import postmortem
+from incidentnb.publish.review import blame
+from incidentnb.publish.review.blame import Context
 from incidentnb.record import incident
 
 SENTENCES = [line.split("\t") for line in (Path(__file__).parent / "blame_sentences.txt").read_text(encoding="utf-8").splitlines()]

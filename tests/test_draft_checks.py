@@ -8,7 +8,8 @@ import draft_mutations as mutations
 import pytest
 from draft_samples import STAGES, told
 
-from incidentnb.publish import claims, draft_checks, drafts, quantities
+from incidentnb.publish import drafts
+from incidentnb.publish.drafting import claims, draft_checks, quantities
 from incidentnb.record import statements
 from incidentnb.record.team import Team
 

@@ -16,7 +16,8 @@ from draft_samples import STAGES, told
 
 from incidentnb import places
 from incidentnb.exceptions import InputError
-from incidentnb.publish import drafts, wording
+from incidentnb.publish import drafts
+from incidentnb.publish.drafting import wording
 from incidentnb.record import hypotheses, incident, statements
 from incidentnb.record.team import Component, Stakeholder, Team
 

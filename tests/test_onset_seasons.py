@@ -68,7 +68,8 @@ def test_without_a_rhythm_nothing_changes():
         if seed % 3 == 0:
             noise = np.random.default_rng(seed).gamma(4, 0.25, len(frame))
             frame["failing"] = np.minimum((frame["failing"] * noise).round(), frame["total"])
-        given += "days" in onset_of_series(frame).numbers
+        time = frame["time"].astype("datetime64[s, UTC]").astype("int64")
+        given += exposure.usual(time, frame["failing"], frame["total"], HOUR) is not None
     assert given <= 3
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from incidentnb.publish import parts
-from incidentnb.publish.parts import Part
+from incidentnb.publish.review import parts
+from incidentnb.publish.review.parts import Part
 
 FIRST = [Part("head", "# Title\n\n- Date: 2026-11-23"), Part("times", "## Times\n\n| a | b |\n| --- | --- |\n| TTD | 4 min |"),
          Part("well", "## What went well", "*Blank: What was it?*"), Part("luck", "## Luck", "*Blank: Where?*"), Part("end", "Made from entry 3.")]

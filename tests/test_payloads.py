@@ -11,7 +11,8 @@ from test_drafts import FIXED, TEAM, sample
 
 from incidentnb import sinks
 from incidentnb.exceptions import InputError, Refused
-from incidentnb.publish import drafts, payloads
+from incidentnb.publish import drafts
+from incidentnb.publish.drafting import payloads
 
 
 def draft_of(made, kind="status-page", **more):

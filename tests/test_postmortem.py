@@ -12,7 +12,8 @@ from postmortem_samples import at, story
 
 from incidentnb.exceptions import InputError
 from incidentnb.publish import postmortem as documents
-from incidentnb.publish import postmortem_facts, redaction
+from incidentnb.publish import redaction
+from incidentnb.publish.review import postmortem_facts
 from incidentnb.record import incident, lines, statements
 
 

@@ -17,6 +17,7 @@ from incidentnb.record import incident, journal, statements
 from incidentnb.workflow import exporting, reviewing
 
 GOLDEN = Path(__file__).parent / "golden" / "postmortem.md"
+MESSAGES = GOLDEN.with_name("incident-messages.txt")
 UNTIL = times.parse("2026-11-22T14:31Z")
 
 
@@ -191,7 +192,7 @@ ANSWERS = {
 
 
 def test_a_whole_incident_by_the_command_line(tmp_path, monkeypatch, capsys):
-    """From the alert to the closing on a drill, by the command line alone; its postmortem is the golden one, and nothing blocks closing."""
+    """From the alert to the closing on a drill, by the command line alone; its postmortem, status drafts and hand-over are the golden ones."""
     truth = drill.make(tmp_path / "drill", 19, "bad_deploy", "jsonl", style="pino", packing="one", recovered=True, until=UNTIL)
     alert, over = truth.onset.replace(microsecond=0) + timedelta(minutes=4), truth.end.replace(microsecond=0)
     clock = [alert]
@@ -203,6 +204,11 @@ def test_a_whole_incident_by_the_command_line(tmp_path, monkeypatch, capsys):
         monkeypatch.setenv("INCIDENTNB_ACTOR", who)
         assert cli.main(list(words)) == code, (words, capsys.readouterr())
         return capsys.readouterr().out
+
+    def drafted(when, who: str, *words: str) -> None:
+        messages.append(f"$ incidentnb draft {' '.join(words)}\n{say(when, who, 'draft', *words)}")
+
+    messages: list[str] = []
 
     def after(minutes: float):
         return alert + timedelta(minutes=minutes)
@@ -217,6 +223,7 @@ def test_a_whole_incident_by_the_command_line(tmp_path, monkeypatch, capsys):
     say(after(2.6), ines, "milestone", "acknowledged", "--at", at(after(1.5)))
     say(after(3), ines, "post", "We are looking into failing requests in the shop. More in 10 minutes.", "--next", "10m")
     say(after(3.2), ines, "severity", "SEV-2", "--why", "every third user is hit")
+    drafted(after(3.9), sam, "status-page", "--state", "investigating", "--next", "20m")
     say(after(4), sam, "post", "Some orders fail. We are investigating, and say more within 20 minutes.", "--channel", "status page", "--state",
         "investigating", "--next", "20m")
     say(after(4.2), noor, "hypothesis", "image-resizer 1.2.4 slows every request", "--because", "it was deployed 7 minutes before",
@@ -233,13 +240,17 @@ def test_a_whole_incident_by_the_command_line(tmp_path, monkeypatch, capsys):
     say(over + timedelta(minutes=1), ines, "milestone", "mitigated", "--at", at(over), "--source", "roll-back finished")
     say(over + timedelta(minutes=2), sam, "post", "A release is being taken back. More in 20 minutes.", "--channel", "status page", "--state",
         "identified", "--next", "20m")
+    drafted(over + timedelta(minutes=2.5), sam, "status-page", "--state", "identified", "--next", "20m")
     say(over + timedelta(minutes=3), ines, "post", "Rolled back; the error rate is falling. More in 10 minutes.", "--state", "monitoring", "--next",
         "10m")
     say(over + timedelta(minutes=4), noor, "mitigate", "the failures stopped within a minute", "--observe", "M1")
     say(over + timedelta(minutes=5), noor, "verdict", "H2", "supported", "--why", "rolled back, and it stopped")
+    drafted(over + timedelta(minutes=6), sam, "status-page", "--state", "monitoring", "--next", "20m")
+    drafted(over + timedelta(minutes=7), ines, "handover")
     say(over + timedelta(minutes=12), sam, "note", "Support had 31 calls of customers who could not pay.", "--at", at(after(1)))
     done = over + timedelta(minutes=17)
     say(done, ines, "resolve", "--at", at(done), "--by", ines)
+    drafted(done + timedelta(minutes=0.5), sam, "status-page", "--state", "resolved")
     say(done + timedelta(minutes=1), sam, "post", "Resolved. A release was taken back and all requests are answered again. A review follows.",
         "--channel", "status page", "--state", "resolved")
     say(done + timedelta(minutes=2), ines, "post", "It is over: 4.7.9 was rolled back.", "--state", "resolved")
@@ -264,7 +275,8 @@ def test_a_whole_incident_by_the_command_line(tmp_path, monkeypatch, capsys):
     assert incident.load(place).closed is not None
     text = (place / reviewing.PLACE).read_text(encoding="utf-8")
     assert str(tmp_path) not in text
-    assert_golden(text)
+    assert_golden(text, GOLDEN)
+    assert_golden("\n".join(messages), MESSAGES)
 
 
 def say_refused(say, when, who: str, capsys) -> str:
@@ -277,12 +289,12 @@ def say_refused(say, when, who: str, capsys) -> str:
     return said.getvalue()
 
 
-def assert_golden(text: str) -> None:
-    """The document is the golden one, but for ids and digests. ``UPDATE_GOLDEN=1`` writes it anew."""
+def assert_golden(text: str, golden: Path) -> None:
+    """The text is the golden one, but for ids and digests. ``UPDATE_GOLDEN=1`` writes it anew."""
     text = re.sub(r"\b(onset|volume|latency|routes|scope|users|patterns|suspects|recovery|severity|services)-[0-9a-f]{10}\b", r"\1-0000000000", text)
     text = re.sub(r"(<!-- incidentnb:begin [a-z-]+) [0-9a-f]{12}", r"\1 000000000000", text)
     text = re.sub(r"(up to entry \d+) \([0-9a-f]{16}\)", r"\1 (0000000000000000)", text)
     if os.environ.get("UPDATE_GOLDEN"):
-        GOLDEN.parent.mkdir(exist_ok=True)
-        GOLDEN.write_text(text, encoding="utf-8")
-    assert text == GOLDEN.read_text(encoding="utf-8")
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from incidentnb.exceptions import InputError
 from incidentnb.sinks import terminal
 
 if TYPE_CHECKING:
-    from incidentnb.publish.draft_checks import Flag
+    from incidentnb.publish.drafting.draft_checks import Flag
     from incidentnb.publish.drafts import Draft
     from incidentnb.record.incident import Incident
     from incidentnb.record.team import Team
@@ -34,7 +34,8 @@ def run(args: argparse.Namespace, folder: Path) -> tuple[Any, str, int]:
         InputError: no such kind, a file that cannot be read, a time that is none.
         Refused: ``--payload`` of a draft that the check refuses or that has blanks.
     """
-    from incidentnb.publish import draft_checks, drafts
+    from incidentnb.publish import drafts
+    from incidentnb.publish.drafting import draft_checks
     from incidentnb.record import incident, team
 
     known, ours = incident.load(folder), team.load(folder, os.curdir)
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace, folder: Path) -> tuple[Any, str, int]:
 
 
 def _payload(made: Draft, place: str, known: Incident, ours: Team) -> tuple[Any, str, int]:
-    from incidentnb.publish import payloads
+    from incidentnb.publish.drafting import payloads
 
     value = payloads.payload(made, place, known, ours)
     sys.stderr.write("".join(f"{line}\n" for line in _lines(made.flags)))

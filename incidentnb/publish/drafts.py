@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from incidentnb import times
 from incidentnb.exceptions import InputError
-from incidentnb.publish import claims, ledger_facts, redaction, wording
-from incidentnb.publish import facts as pieces
-from incidentnb.publish.facts import Fact, Facts
-from incidentnb.publish.wording import Line
+from incidentnb.publish import redaction
+from incidentnb.publish.drafting import claims, ledger_facts, wording
+from incidentnb.publish.drafting import facts as pieces
+from incidentnb.publish.drafting.facts import Fact, Facts
+from incidentnb.publish.drafting.wording import Line
 from incidentnb.record import lines, words
 from incidentnb.record.incident import Incident, fold
 
 if TYPE_CHECKING:
-    from incidentnb.publish.draft_checks import Flag
+    from incidentnb.publish.drafting.draft_checks import Flag
     from incidentnb.record.team import Team
 
 KINDS = ("channel", "first", "status-page", "findings", "stakeholders", "can", "handover", "resolution")
@@ -97,7 +98,7 @@ def draft(incident: Incident, kind: str, *, state: str = "", now: datetime | Non
     Raises:
         InputError: no such kind or state, a time that is none or over, a template that is wrong.
     """
-    from incidentnb.publish import draft_checks
+    from incidentnb.publish.drafting import draft_checks
 
     state = state_of(incident, kind, state)
     now = now or incident.as_of or times.now()

@@ -18,9 +18,10 @@ from urllib.parse import quote
 
 from incidentnb import places, sinks, times
 from incidentnb.exceptions import InputError
-from incidentnb.publish import parts, postmortem_facts, redaction
-from incidentnb.publish.parts import Merged, Part
-from incidentnb.publish.reliance import Told
+from incidentnb.publish import redaction
+from incidentnb.publish.review import parts, postmortem_facts
+from incidentnb.publish.review.parts import Merged, Part
+from incidentnb.publish.review.reliance import Told
 from incidentnb.publish.style import percent
 from incidentnb.record.incident import Incident
 

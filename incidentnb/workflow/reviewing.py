@@ -24,7 +24,7 @@ class Review:
     Attributes:
         folder, path: the incident, and its postmortem.
         blanks: what is blank in it, a line each.
-        flags: what might be said otherwise (``publish.blame.Flag``).
+        flags: what might be said otherwise (``publish.review.blame.Flag``).
         edited, conflicts: sections that people edited, and those where the record changed as well.
         actions: files of action items that were written.
         hidden: kind of secret → how often one was hidden.
@@ -67,8 +67,9 @@ def postmortem(folder: Path | str, *, check: bool = False, actions: str | None =
     Raises:
         InputError: no incident there; nothing to check; a template that is wrong or not there; a file that cannot be read or written.
     """
-    from incidentnb.publish import blame, redaction
     from incidentnb.publish import postmortem as documents
+    from incidentnb.publish import redaction
+    from incidentnb.publish.review import blame
 
     folder = Path(folder)
     ours = team.load(folder, Path.cwd())
@@ -122,7 +123,8 @@ def _record(folder: Path, path: Path, made: Any, audience: str) -> None:
 
 def _actions(known: records.Incident, kind: str, audience: str, rules: Sequence[Any]) -> list[Path]:
     """Write the action items beside the postmortem; files of items that are no more go."""
-    from incidentnb.publish import actions, redaction
+    from incidentnb.publish import redaction
+    from incidentnb.publish.review import actions
 
     names: dict[str, str] = {}
 

@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from incidentnb import sinks, times
-from incidentnb.publish import claims, quantities, redaction, scope_claims
-from incidentnb.publish.claims import said
+from incidentnb.publish import redaction
+from incidentnb.publish.drafting import claims, quantities, scope_claims
+from incidentnb.publish.drafting.claims import said
 from incidentnb.record import hypotheses
 from incidentnb.record.incident import Incident
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from incidentnb.publish import quantities
-from incidentnb.publish.claims import said
+from incidentnb.publish.drafting import quantities
+from incidentnb.publish.drafting.claims import said
 from incidentnb.record.incident import Incident
 
 _WHO = (r"(?:users?|customers?|visitors?|people|shoppers?|accounts?|members?|requests?|orders?|payments?|traffic|regions?|countries|services?|"

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from incidentnb.publish import parts, redaction
-from incidentnb.publish.parts import Piece
+from incidentnb.publish import redaction
+from incidentnb.publish.review import parts
+from incidentnb.publish.review.parts import Piece
 from incidentnb.record.incident import Incident
 from incidentnb.record.statements import ACTION_TYPES
 

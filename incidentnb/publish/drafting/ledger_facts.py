@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from incidentnb.publish.facts import Fact, Facts
+from incidentnb.publish.drafting.facts import Fact, Facts
 from incidentnb.record import hypotheses, runbook
 from incidentnb.record.hypotheses import Hypothesis
 from incidentnb.record.incident import Incident

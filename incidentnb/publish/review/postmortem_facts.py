@@ -12,8 +12,9 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import PurePath
 from typing import Any
 
-from incidentnb.publish import reliance, timeline
-from incidentnb.publish.reliance import Told
+from incidentnb.publish import timeline
+from incidentnb.publish.review import reliance
+from incidentnb.publish.review.reliance import Told
 from incidentnb.record import folds, hypotheses, lines, milestones, moments, pointers
 from incidentnb.record.incident import Incident
 from incidentnb.record.lines import Entry

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from incidentnb import times
-from incidentnb.publish import claims
-from incidentnb.publish.claims import said
-from incidentnb.publish.facts import _instant as instant_of
+from incidentnb.publish.drafting import claims
+from incidentnb.publish.drafting.claims import said
+from incidentnb.publish.drafting.facts import _instant as instant_of
 from incidentnb.record.incident import Incident
 
 _USERS, _REQUESTS, _PART = "users", "requests", "requests of a part"
