@@ -10,6 +10,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what the tests start, kernels
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+LONG = ("test_workflow.py", "test_packaging.py", "test_answers.py", "test_reviewing.py", "test_notebooks.py")
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest come first: run side by side, none of them is left over at the end."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real logs, labelled cases and hostile inputs beside the checkout; tests that need it skip without it."""
