@@ -59,6 +59,8 @@ def latency_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interv
         onset: when requests got slower; ``end``: when they were as fast as before.
         slow_ms: what counts as slow, drawn as a level.
     """
+    from matplotlib.ticker import LogLocator
+
     with style.house():
         own, starts, step, last = ax is None, *_steps(frame)
         ax = ax or style.canvas(2.6).subplots()
@@ -75,6 +77,7 @@ def latency_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interv
         ax.set_yscale("log")
         low, high = ax.get_ylim()
         ax.set_ylim(low / 1.3, high * 1.6)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 60 * low else (1,)))
         ax.minorticks_off()
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f} ms" if value < 1000 else f"{value / 1000:,.0f} s")
         _finish(ax, own, starts[0], last, onset, end, [])
