@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from incidentnb.evidence.table import LogTable
 
-MOST_RECORDS = 200_000
+MOST_RECORDS = 20_000  # a second's work; with more the answers on real incidents are the same
 SERVICE = ("service", "service.name", "servicename", "k8s.deployment.name", "app", "application", "podname", "pod", "pod_name", "k8s.pod.name",
            "kubernetes.pod_name", "kubernetes.pod.name", "cmdb_id", "container_name", "container", "component")
 TRACE = ("trace_id", "traceid", "trace.id", "dd.trace_id", "otel.trace_id", "x-b3-traceid")
@@ -63,8 +63,8 @@ def traced(table: LogTable, condition: str = "true") -> pd.DataFrame | None:
     it). Of more than ``MOST_RECORDS`` whole requests are left out, by the hash of their id.
 
     Returns:
-        ``service``, ``trace``, ``span``, ``time_ns``, ``level``, ``place``, ``masked``, ``said``; ``None`` where no column says which service and
-        which request.
+        ``service``, ``trace``, ``span``, ``time_ns``, ``level``, ``place``, ``masked``, ``said``, and ``attrs["part"]``: one request in so many
+        was read; ``None`` where no column says which service and which request.
     """
     service, trace, span, text = (column(table, names) for names in (SERVICE, TRACE, SPAN, TEXT))
     if not (service and trace and text):
@@ -74,11 +74,19 @@ def traced(table: LogTable, condition: str = "true") -> pd.DataFrame | None:
     if (part := math.ceil(rows / MOST_RECORDS)) > 1:
         where += f" AND hash({trace}) % {part} = 0"
     place = _PLACE.replace("'", "''")
-    return table.frame(f"""SELECT service, trace, span, epoch_ns(time) AS time_ns,
+    got = table.frame(f"""SELECT service, trace, span, epoch_ns(time) AS time_ns,
 coalesce(level, regexp_extract(left(said, 160), '{_LEVEL}', 1)) AS level,
 regexp_extract(left(said, 240), '({place})', 1) AS place, {masked_sql('said')} AS masked, left(said, 400) AS said
 FROM (SELECT {service} AS service, {trace} AS trace, {f"coalesce({span}, '')" if span else "''"} AS span, time, level, {text_sql(text)} AS said
 FROM log WHERE {where})""")
+    got.attrs["part"] = part
+    return got
+
+
+def of_several(table: LogTable) -> bool:
+    """Whether the records are of more than one service."""
+    service = column(table, SERVICE)
+    return bool(service) and (table.row(f"SELECT approx_count_distinct({service}) AS n FROM log")["n"] or 0) > 1
 
 
 def events(frames: list[pd.DataFrame], services: Mapping[str, str]) -> tuple[list[pd.DataFrame], dict[str, str]]:

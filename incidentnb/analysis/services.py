@@ -65,7 +65,11 @@ def services(now: LogTable | Told, onset: Finding | Interval | datetime | None =
         return _cannot("no onset is known and no quiet time was given to compare with", digest)
     notes: list[str] = []
     parts = [one for one in (now, before) if one is not None]
-    logs = {id(one): service_logs.traced(one.table) for one in parts if one.table is not None}
+    alone = all(one.spans is None and one.metrics is None for one in parts)  # then one service has nothing to be compared with
+    several = not alone or any(service_logs.of_several(one.table) for one in parts if one.table is not None)
+    logs = {id(one): service_logs.traced(one.table) if several else None for one in parts if one.table is not None}
+    notes += dict.fromkeys(f"Of the requests in the logs one in {frame.attrs['part']} was looked at." for frame in logs.values()
+                           if frame is not None and frame.attrs["part"] > 1)
     spans = {id(one): _bounded(one.spans, notes) for one in parts if one.spans is not None and len(one.spans)}
     folded = fold(name for frame in (*logs.values(), *spans.values(), *(one.metrics for one in parts)) if frame is not None
                   for name in frame["service"].unique())
