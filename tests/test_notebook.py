@@ -304,7 +304,6 @@ def test_lab_opens_a_fresh_copy(tmp_path):
 
 def test_the_laboratory_is_for_this_machine_alone(tmp_path):
     """JupyterLab comes up on the copy, on loopback, for who has the token; the token is not in the list of processes."""
-    pytest.importorskip("jupyterlab")
     copy, port = notebook.prepare_lab(tmp_path), free_port()
     words, token = notebook.lab_command(copy, port, browser=False)
     assert len(token) > 20 and not any(token in word for word in words)

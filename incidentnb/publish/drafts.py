@@ -20,7 +20,7 @@ from incidentnb.publish.drafting import claims, ledger_facts, wording
 from incidentnb.publish.drafting import facts as pieces
 from incidentnb.publish.drafting.facts import Fact, Facts
 from incidentnb.publish.drafting.wording import Line
-from incidentnb.record import lines, words
+from incidentnb.record import lines, moments, words
 from incidentnb.record.incident import Incident, fold
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def draft(incident: Incident, kind: str, *, state: str = "", now: datetime | Non
     state = state_of(incident, kind, state)
     now = now or incident.as_of or times.now()
     rules = redaction.rules_of(team.redaction) if team else ()
-    promise = _promise(next_update, now, incident)
+    promise = moments.promised(next_update, now, incident.zone, "--next")
 
     def lines_of(known: Incident) -> tuple[list[Line], list[Line]]:
         facts = Facts(known, now, _AUDIENCE.get(kind, "internal"), rules)
@@ -195,21 +195,3 @@ def _addressees(incident: Incident, team: Team | None) -> tuple[tuple[str, ...],
 
 def _name(text: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f<>\",;:@]+", " ", text).strip()[:80]
-
-
-def _promise(given: str | timedelta | datetime | None, now: datetime, incident: Incident) -> datetime | None:
-    """The instant of the next update out of what a person said."""
-    if given is None or given == "":
-        return None
-    if isinstance(given, str):
-        text = re.sub(r"^\s*in\s+", "", given, flags=re.IGNORECASE)
-        try:
-            given = times.duration(text)
-        except InputError:
-            given = times.parse(text, incident.zone, today=now.astimezone(incident.zone).date())
-            if given < now and re.fullmatch(r"\s*\d{1,2}:\d{2}.*", text):
-                given += timedelta(days=1)
-    due = given if isinstance(given, datetime) else now + given
-    if due <= now:
-        raise InputError("--next", "is a time that is over", "give a length of time, such as 20m")
-    return due

@@ -44,6 +44,28 @@ def moment(value: datetime | Interval | str | dict[str, str] | None, zone: tzinf
     return _text(value, zone, now)
 
 
+def promised(given: str | timedelta | datetime | None, since: datetime, zone: tzinfo, where: str = "next update") -> datetime | None:
+    """The instant that a promise is for: so long after ``since`` (``20m``, ``in 20 minutes``), or a time; a bare time of day is the next one.
+
+    Raises:
+        InputError: text that is neither, an instant without a zone, or one that is not after ``since``; ``where`` names it.
+    """
+    if given is None or given == "":
+        return None
+    if isinstance(given, str):
+        text = re.sub(r"^\s*in\s+", "", given, flags=re.IGNORECASE)
+        try:
+            given = times.duration(text)
+        except InputError:
+            given = times.parse(text, zone, today=since.astimezone(zone).date())
+            if given < since and re.fullmatch(r"\s*\d{1,2}:\d{2}.*", text):
+                given += timedelta(days=1)
+    due = since + given if isinstance(given, timedelta) else _utc(given)
+    if due <= since:
+        raise InputError(where, "is promised for a time that is over", "give a length of time, such as 10m")
+    return due
+
+
 def to_json(value: Moment) -> str | dict[str, str] | None:
     """A moment as the journal writes it: ISO 8601 text, an object of three, or null."""
     return value.as_json() if isinstance(value, Interval) else times.iso(value)

@@ -8,7 +8,6 @@ their own modules.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -134,7 +133,8 @@ def post(folder: Path | str, text: str, *, channel: str = "chat", state: str = "
 
     def body(entries: list[Entry]) -> dict[str, Any]:
         sent = moments.best(moments.moment(at, lines.zone_of(entries), recorded)) or recorded
-        return said | {"next_update_s": _promise(next_update, sent, entries)}
+        due = moments.promised(next_update, sent, lines.zone_of(entries))
+        return said | {"next_update_s": None if due is None else (due - sent).total_seconds()}
     return journal.append(folder, "post", body, occurred_at=recorded if at in (None, "") else at, recorded_at=recorded, **who)
 
 
@@ -252,24 +252,6 @@ def _number(entries: list[Entry], kind: str, reference: str) -> str:
         if text in (name, name[1:]):
             return name
     raise InputError(f"{kind} {text[:60]}", "none of this number", lines.nearest(text, names))
-
-
-def _promise(given: str | timedelta | datetime | None, sent: datetime, entries: list[Entry]) -> float | None:
-    if given is None or given == "":
-        return None
-    if isinstance(given, str):
-        text = re.sub(r"^\s*in\s+", "", given, flags=re.IGNORECASE)
-        try:
-            given = times.duration(text)
-        except InputError:
-            zone = lines.zone_of(entries)
-            given = times.parse(text, zone, today=sent.astimezone(zone).date())
-            if given < sent and re.fullmatch(r"\s*\d{1,2}:\d{2}.*", text):
-                given += timedelta(days=1)
-    length = given if isinstance(given, timedelta) else moments.best(moments.moment(given)) - sent
-    if length <= timedelta(0):
-        raise InputError("next update", "is promised for a time that is over", "give a length of time, such as 10m")
-    return length.total_seconds()
 
 
 def _day(value: str | date) -> str:
