@@ -54,7 +54,7 @@ def latency(table: LogTable, bucket_s: int | None = None) -> Finding:
     numbers: dict[str, Any] = {"onset": None, "end": None, "p50": {"before": None, "during": None}, "p95": {"before": None, "during": None},
                                "slow_ms": None, "rate": {"baseline": None, "during": None}, "spikes": [], "routes": [], "bucket_s": bucket_s,
                                "requests": 0, "window_start": None, "window_end": None}
-    window = volume.bulk(table, "log", _TIMED)
+    window = volume.bulk(table, _TIMED)
     if not window:
         return _cannot("no record holds a duration", numbers, None, "", table.digest)
     width = volume.width_of(window, bucket_s)

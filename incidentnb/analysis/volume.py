@@ -66,7 +66,7 @@ def _counted(table: LogTable, bucket_s: int | None) -> tuple[pd.DataFrame, int, 
     if table.outcome:
         frame, facts = buckets(table, bucket_s)
         return None if facts["start"] is None else (frame[["time", "total", "complete"]], facts["bucket_s"], facts, facts["query"])
-    window = bulk(table, "log")
+    window = bulk(table)
     if not window:
         return None
     width = width_of(window, bucket_s)
@@ -109,20 +109,20 @@ def volume_of_series(frame: pd.DataFrame) -> Finding:
     return _judge(series, width, start, series["time"].iloc[-1].to_pydatetime() + timedelta(seconds=width), [], "", "")
 
 
-def bulk(table: LogTable, view: str, where: str = "TRUE") -> dict[str, Any]:
+def bulk(table: LogTable, where: str = "TRUE") -> dict[str, Any]:
     """Where the bulk of some records lies (a few with a clock from another year are left out): start, stop, rows; empty where none is dated."""
     quantiles = "approx_quantile(epoch_us(time), [0.01, 0.99])"
     found = table.row(f"""SELECT count(*) AS rows, min(time) AS first, max(time) AS last,
-        {quantiles} FILTER (WHERE epoch_us(time) % {_SAMPLED} = 0) AS q FROM {view} WHERE time IS NOT NULL AND {where}""")
+        {quantiles} FILTER (WHERE epoch_us(time) % {_SAMPLED} = 0) AS q FROM log WHERE time IS NOT NULL AND {where}""")
     if not found.get("rows"):
         return {}
     if found["rows"] < _SAMPLE_ABOVE or found["q"] is None:
-        found["q"] = table.row(f"SELECT {quantiles} AS q FROM {view} WHERE time IS NOT NULL AND {where}")["q"]
+        found["q"] = table.row(f"SELECT {quantiles} AS q FROM log WHERE time IS NOT NULL AND {where}")["q"]
     low, high = (_EPOCH + timedelta(microseconds=int(v)) for v in found["q"])
     margin = max((high - low) * 0.5, timedelta(minutes=10))
     start, stop = max(found["first"], low - margin), min(found["last"], high + margin)
     if start > found["first"] or stop < found["last"]:
-        inside = table.row(f"SELECT count(*) AS rows, min(time) AS a, max(time) AS b FROM {view} WHERE time >= $a AND time <= $b AND {where}",
+        inside = table.row(f"SELECT count(*) AS rows, min(time) AS a, max(time) AS b FROM log WHERE time >= $a AND time <= $b AND {where}",
                            {"a": start, "b": stop})
         start, stop, found["rows"] = inside["a"], inside["b"], inside["rows"]
     return {"start": start, "stop": stop, "rows": found["rows"]}
