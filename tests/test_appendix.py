@@ -35,7 +35,7 @@ from publish_samples import (
     stream,
 )
 
-from incidentnb import places
+from incidentnb import places, sinks
 from incidentnb.exceptions import InputError
 from incidentnb.publish import appendix, page, safe
 from incidentnb.publish.heading import heading
@@ -232,7 +232,7 @@ def test_hostile_text_is_text_in_every_place(tmp_path, shared):
     reader = Page(text)
     assert reader.wrong == []
     for payload in payloads:
-        plain = " ".join(appendix.sinks.visible(payload, keep="\n\t").split())
+        plain = " ".join(sinks.visible(payload, keep="\n\t").split())
         assert plain in reader.words, payload
 
 

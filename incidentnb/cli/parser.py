@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from incidentnb.exceptions import InputError
+from incidentnb.publish.forms import FORMS
 
 DUTY_STATES = ("done", "skipped", "not applicable")
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
@@ -18,7 +19,6 @@ MILESTONES = ("started", "detected", "acknowledged", "mitigated", "resolved")
 DRAFTS = ("channel", "first", "status-page", "findings", "stakeholders", "can", "handover", "resolution")
 PAYLOADS = ("statuspage", "slack")
 IMPACTS = ("failures", "traffic", "latency")
-EXPORTS = ("html", "md")
 ACTION_FORMS = ("csv", "github")
 AUDIENCES = ("internal", "customer", "public")
 
@@ -181,7 +181,7 @@ def _verbs_of_an_incident(verb) -> None:
     replay = verb("replay", "execute the notebook with only what was known at a time", _incident)
     replay.add_argument("--as-of", metavar="TIME", required=True, help="nothing recorded or logged later is seen")
     export = verb("export", "the appendix: the executed notebook as one file that opens anywhere", _incident)
-    export.add_argument("--to", metavar="KINDS", default="html", help=f"one or more of {', '.join(EXPORTS)}, with commas (default: html)")
+    export.add_argument("--to", metavar="KINDS", default="html", help=f"one or more of {', '.join(FORMS)}, with commas (default: html)")
     export.add_argument("--audience", metavar="WHO", choices=AUDIENCES, default="public",
                         help="internal hides secrets; customer and public (the default) personal data too")
     export.add_argument("--run", metavar="FILE",

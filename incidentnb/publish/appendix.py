@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from incidentnb import atomic, places, sinks
+from incidentnb import atomic
 from incidentnb.exceptions import InputError
+from incidentnb.publish import forms, redaction
 from incidentnb.publish import page as pages
-from incidentnb.publish import redaction
-
-TEMPLATE = "incidentnb"
-_PICTURES = ("image/png", "image/jpeg", "image/gif")
-_HOW = {"text/html": redaction.redact_html, "image/svg+xml": redaction.redact_html, "text/markdown": redaction.redact_markdown}
 
 
 @dataclass(frozen=True)
@@ -42,45 +37,49 @@ class Export:
 
 
 def export(run_notebook: Path | str, out: Path | str, *, to: str = "html", header: Mapping[str, Any] | None = None,
-           audience: str = "public", key: bytes | None = None, extra: Sequence[redaction.Rule] = ()) -> Export:
+           audience: str = "public", key: bytes | None = None, extra: Sequence[redaction.Rule] = (),
+           known: Mapping[str, str] | None = None) -> Export:
     """Write the appendix of an executed notebook, in place of an older one at once.
 
     Args:
         run_notebook: an executed notebook, complete or not.
-        out: the file to write; with ``md`` the pictures go into ``<name>_files`` beside it.
-        to: ``html`` or ``md``.
+        out: the file to write; pictures beside it go into ``<name>_files``.
+        to: a key of ``forms.FORMS``.
         header: what stands at the head, as ``page.page`` takes it.
         audience: whose eyes it is for, as ``redaction.redact`` takes it.
         key: makes the pseudonyms agree between exports of one incident.
         extra: the team's own rules, as ``redaction.redact`` takes them.
+        known: value → kind of what the evidence itself says is a secret or personal, by the names of its fields.
 
     Raises:
-        InputError: the notebook cannot be read, an unknown ``to``, a place that cannot be written.
+        InputError: the notebook cannot be read, an unknown ``to``, a place that cannot be written, a part that is not installed.
+        Refused: a value that is known to be a secret is still there; nothing is written.
     """
     out = Path(out)
-    if to not in ("html", "md"):
-        raise InputError(f"export --to {to}", "no such form", "html or md")
-    eyes = _Eyes(audience, key, extra)
-    notebook = redacted(read(run_notebook), eyes)
-    model = pages.page(notebook, redacted(dict(header), eyes) if header is not None else None)
-    model["hidden"] = eyes.told()
-    files: dict[str, bytes] = {}
-    if to == "html":
-        text = eyes.see(render(model), redaction.redact_html)
-    else:
-        from incidentnb.publish import document
-
-        text, files = document.markdown(model, f"{out.stem}_files")
-        text = eyes.see(text, redaction.redact_markdown)
-    data = text.encode("utf-8", "replace")
+    if to not in forms.FORMS:
+        raise InputError(f"export --to {to}", "no such form", f"one of {', '.join(forms.FORMS)}")
+    eyes = redaction.Eyes(audience, key, extra, known or {})
+    model = redacted_page(read(run_notebook), header, eyes)
+    stem = out.name.removesuffix(forms.FORMS[to][0]).removesuffix(out.suffix)
+    beside = out.parent / f"{stem}_files"
+    made = forms.make(to, model, beside.name)
+    made = replace(made, data=eyes.over(made.data, out.name))
+    eyes.check({out.name: made.data, **{f"{beside.name}/{name}": data for name, data in made.files.items()}})
     try:
-        written = tuple(_write_pictures(out.parent / f"{out.stem}_files", files)) if to == "md" else ()
-        atomic.write(out, data)
+        for name, data in made.files.items():
+            atomic.write(beside / name, data)
+        atomic.write(out, made.data)
     except OSError as problem:
         raise InputError(str(out), f"cannot be written: {problem.strerror or problem}", "name another place") from None
-    if to == "md":
-        _remove_stale(out.parent / f"{out.stem}_files", set(files))
-    return Export(out, hashlib.sha256(data).hexdigest(), written, dict(sorted(eyes.hidden.items())))
+    _remove_stale(beside, set(made.files))
+    return Export(out, hashlib.sha256(made.data).hexdigest(), tuple(beside / name for name in made.files), dict(sorted(eyes.hidden.items())))
+
+
+def redacted_page(notebook: Mapping[str, Any], header: Mapping[str, Any] | None, eyes: redaction.Eyes) -> dict[str, Any]:
+    """The model of ``page.page`` out of a notebook and a header in which nothing that these eyes may not see is left."""
+    eyes.learn(notebook)
+    model = pages.page(eyes.redacted(notebook), eyes.redacted(dict(header)) if header is not None else None)
+    return {**model, "hidden": eyes.told(), "audience": eyes.audience}
 
 
 def read(path: Path | str) -> dict[str, Any]:
@@ -102,66 +101,14 @@ def read(path: Path | str) -> dict[str, Any]:
     return notebook
 
 
-def render(model: Mapping[str, Any]) -> str:
-    """The model as HTML, by the same template that nbconvert uses."""
-    from jinja2 import Environment, FileSystemLoader
-
-    loader = FileSystemLoader(places.templates() / TEMPLATE)
-    environment = Environment(loader=loader, autoescape=True, keep_trailing_newline=True)
-    return environment.get_template("index.html.j2").render(resources={"appendix": model})
-
-
 def preprocessor(**_: Any) -> Callable[[Any, MutableMapping[str, Any]], tuple[Any, MutableMapping[str, Any]]]:
     """What ``conf.json`` of the template names, so that plain nbconvert makes the same page (for the audience ``public``)."""
 
     def prepare(notebook: Any, resources: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        eyes = _Eyes("public", None)
-        model = pages.page(redacted(json.loads(json.dumps(notebook)), eyes))
-        model["hidden"] = eyes.told()
-        resources["appendix"] = model
+        resources["appendix"] = redacted_page(json.loads(json.dumps(notebook)), None, redaction.Eyes("public"))
         return notebook, resources
 
     return prepare
-
-
-@dataclass
-class _Eyes:
-    """One export's way of seeing text: its audience, its pseudonyms, and the count of what it hid."""
-
-    audience: str
-    key: bytes | None
-    extra: Sequence[redaction.Rule] = ()
-    names: dict[str, str] = field(default_factory=dict)
-    hidden: Counter[str] = field(default_factory=Counter)
-
-    def see(self, text: str, how: Callable[..., tuple[str, Counter[str]]] = redaction.redact) -> str:
-        shown, found = how(text, audience=self.audience, names=self.names, key=self.key, extra=self.extra)
-        self.hidden.update(found)
-        return shown
-
-    def told(self) -> list[dict[str, Any]]:
-        return [{"kind": kind, "count": count} for kind, count in sorted(self.hidden.items())]
-
-
-def redacted(value: Any, eyes: _Eyes, mime: str = "") -> Any:
-    """Nested plain values with every text mended (nothing in it is invisible) and redacted; pictures stay as they are."""
-    if isinstance(value, str):
-        if mime in _PICTURES or len(value) < 4:
-            return value
-        return eyes.see(sinks.visible(value, keep="\n\t\r\x1b"), _HOW.get(mime, redaction.redact))
-    if isinstance(value, Mapping):
-        return {(sinks.visible(k) if isinstance(k, str) else k): redacted(v, eyes, str(k)) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        if value and (mime in ("source", "text") or "/" in mime) and all(isinstance(line, str) for line in value):
-            return redacted("".join(value), eyes, mime)  # a secret may run over its lines
-        return [redacted(part, eyes, mime) for part in value]
-    return value
-
-
-def _write_pictures(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
-    for name, data in files.items():
-        atomic.write(folder / name, data)
-    return [folder / name for name in files]
 
 
 def _remove_stale(folder: Path, keep: set[str]) -> None:

@@ -12,8 +12,9 @@ import html
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from incidentnb import sinks
 from incidentnb.record.team import Redaction
@@ -274,3 +275,57 @@ RULES: tuple[Rule, ...] = (
     Rule("phone", ("+",), re.compile(r"(?<![\w+.=/])\+[1-9]\d{0,2}(?:[ .-]?\(?\d{1,4}\)?){2,6}(?![\w:])"), _is_phone, True),
 )
 _PERSONAL = {rule.kind for rule in RULES if rule.personal}
+
+
+_PICTURES = ("image/png", "image/jpeg", "image/gif")
+_HOW = {"text/html": redact_html, "image/svg+xml": redact_html, "text/markdown": redact_markdown}
+
+
+@dataclass
+class Eyes:
+    """One export's way of seeing text: its audience, its pseudonyms, and the count of what it hid."""
+
+    audience: str
+    key: bytes | None = None
+    extra: Sequence[Rule] = ()
+    known: Mapping[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    hidden: Counter[str] = field(default_factory=Counter)
+
+    def learn(self, notebook: Mapping[str, Any]) -> None:
+        """Learn from the fields of a notebook's tables which values are secret."""
+
+    def see(self, text: str, how: Callable[..., tuple[str, Counter[str]]] = redact) -> str:
+        """A text as these eyes may see it."""
+        shown, found = how(text, audience=self.audience, names=self.names, key=self.key, extra=self.extra)
+        self.hidden.update(found)
+        return shown
+
+    def over(self, data: bytes, name: str) -> bytes:
+        """A finished page or document seen once more, by the kind that its name tells."""
+        if name.endswith(".html"):
+            return self.see(data.decode("utf-8"), redact_html).encode("utf-8", "replace")
+        if name.endswith(".md"):
+            return self.see(data.decode("utf-8"), redact_markdown).encode("utf-8", "replace")
+        return data
+
+    def check(self, artefacts: Mapping[str, bytes]) -> None:
+        """Refuse the export where a value that is known to be a secret is still in any byte of it."""
+
+    def told(self) -> list[dict[str, Any]]:
+        """Kinds and counts of what was hidden so far, by kind."""
+        return [{"kind": kind, "count": count} for kind, count in sorted(self.hidden.items())]
+
+    def redacted(self, value: Any, mime: str = "") -> Any:
+        """Nested plain values with every text mended (nothing in it is invisible) and redacted; pictures stay as they are."""
+        if isinstance(value, str):
+            if mime in _PICTURES or len(value) < 4:
+                return value
+            return self.see(sinks.visible(value, keep="\n\t\r\x1b"), _HOW.get(mime, redact))
+        if isinstance(value, Mapping):
+            return {(sinks.visible(k) if isinstance(k, str) else k): self.redacted(v, str(k)) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            if value and (mime in ("source", "text") or "/" in mime) and all(isinstance(line, str) for line in value):
+                return self.redacted("".join(value), mime)  # a secret may run over its lines
+            return [self.redacted(part, mime) for part in value]
+        return value

@@ -14,7 +14,6 @@ from incidentnb.record import incident as records
 from incidentnb.record import journal, team
 from incidentnb.workflow import running
 
-KINDS = {"html": ".html", "md": ".md"}
 _NO_NEWS = ("run", "export", "finding", "section_failed")  # entries that a new run of the notebook would not show otherwise
 
 
@@ -24,7 +23,7 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
 
     Args:
         folder: the incident.
-        to: one or more of ``html``, ``md``.
+        to: keys of ``publish.forms.FORMS``.
         run: the executed notebook; by default the last run of the investigation, executed anew where something was recorded since.
         audience: whose eyes it is for: ``internal`` hides secrets, ``customer`` and ``public`` personal data too.
         cells: progress of executing, as ``notebook.execute`` takes it.
@@ -35,18 +34,18 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
     Raises:
         InputError: no incident there, no such kind, no such run.
     """
-    from incidentnb.publish import appendix, redaction
+    from incidentnb.publish import appendix, forms, redaction
 
     folder = Path(folder)
     extra = redaction.rules_of(team.load(folder, Path.cwd()).redaction)
     for kind in to:
-        if kind not in KINDS:
-            raise InputError("--to", f"{kind} is none of {', '.join(KINDS)}")
+        if kind not in forms.FORMS:
+            raise InputError("--to", f"{kind} is none of {', '.join(forms.FORMS)}")
     chosen = _given(folder, run) if run is not None else _latest(folder, cells)
     known = records.load(folder, _as_of(appendix.read(chosen)))
     written = []
     for kind in dict.fromkeys(to):
-        out = folder / "exports" / f"{'appendix' if run is None else chosen.stem}{KINDS[kind]}"
+        out = folder / "exports" / f"{'appendix' if run is None else chosen.stem}{forms.FORMS[kind][0]}"
         made = appendix.export(chosen, out, to=kind, header=header(known), audience=audience, extra=extra)
         body = {"path": str(out.relative_to(folder)), "sha256": made.digest, "run": chosen.name, "head": journal.head(folder),
                 "audience": audience, "hidden": made.hidden}

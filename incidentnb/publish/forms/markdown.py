@@ -9,12 +9,13 @@ from typing import Any
 
 from incidentnb import findings, sinks
 from incidentnb.publish import safe
+from incidentnb.publish.forms import Made
 
 _CODE = re.compile(r"(^```.*?^```|^~~~.*?^~~~|`[^`\n]*`)", re.MULTILINE | re.DOTALL)
 
 
-def markdown(model: Mapping[str, Any], folder: str) -> tuple[str, dict[str, bytes]]:
-    """The document and its pictures (name → bytes).
+def make(model: Mapping[str, Any], folder: str, to: str = "md") -> Made:
+    """The document and its pictures.
 
     Args:
         model: as ``page.page`` makes it.
@@ -43,7 +44,7 @@ def markdown(model: Mapping[str, Any], folder: str) -> tuple[str, dict[str, byte
     if code:
         parts.append("## Code")
         parts += [f"{sinks.markdown(title)}:\n\n{fenced(source, 'python')}" for title, source in code]
-    return "\n\n".join(part for part in parts if part.strip()) + "\n", files
+    return Made(("\n\n".join(part for part in parts if part.strip()) + "\n").encode("utf-8", "replace"), files)
 
 
 def _head_table(model: Mapping[str, Any]) -> str:
