@@ -1,4 +1,4 @@
-# demo, test, bench, lint: each makes the virtual environment first, once; a second call installs nothing.
+# demo, test, bench, lint, web-tools: each makes the virtual environment first, once; a second call installs nothing.
 # PYTHON chooses the interpreter (3.11, 3.12 or 3.13); VENV the folder; WORKERS how many test files run side by side.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
@@ -7,7 +7,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench lint web-tools clean
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)
@@ -19,6 +19,11 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	@for bench in tests/bench/*.py; do $(BIN)/python $$bench || exit $$?; done
+
+# what only the tests of the page in a browser need; without it those tests are skipped
+web-tools: $(STAMP)
+	@npm install --prefix $(VENV)/web --no-save --no-package-lock --no-audit --no-fund --silent \
+		axe-core@4 vnu-jar@26 big-list-of-naughty-strings@1
 
 lint: $(STAMP)
 	@$(BIN)/ruff check . && echo "lint: nothing to say"

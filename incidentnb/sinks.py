@@ -10,6 +10,7 @@ from __future__ import annotations
 import html as _html
 import re
 import unicodedata
+from urllib.parse import quote
 
 _CONTROL = {code: chr(0x2400 + code) for code in range(32)} | {0x7F: "\u2421"}
 _INVISIBLE = re.compile("[\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
@@ -38,17 +39,55 @@ def html(text: object, limit: int = 4000) -> str:
     return _html.escape(clip(visible(text, keep="\n\t"), limit), quote=True)
 
 
-def markdown(text: object, limit: int = 4000) -> str:
+def xml(text: object, limit: int = 20_000) -> str:
+    """Text for XML, as element content or attribute value: every mark that is syntax a numeric character reference, so no entity is needed."""
+    return re.sub("[&<>\"']", lambda m: f"&#{ord(m[0])};", clip(visible(text, keep="\n\t"), limit))
+
+
+def cdata(text: object, limit: int = 20_000) -> str:
+    """Text for XML as a CDATA section; what would end the section is split over two."""
+    return f"<![CDATA[{clip(visible(text, keep=chr(10) + chr(9)), limit).replace(']]>', ']]]]><![CDATA[>')}]]>"
+
+
+def link(url: object) -> str:
+    """An ``http`` or ``https`` address as it may stand in a link; empty for any other. What could end the link is percent-encoded."""
+    plain = str(url).strip()
+    if not re.match(r"https?://[^\s/]", plain, re.IGNORECASE) or len(plain) > 2000:
+        return ""
+    return quote(visible(plain), safe="%/:?#@!$&*+,=~-._")
+
+
+def markdown(text: object, limit: int = 4000, *, starts: bool = True) -> str:
     """Text for Markdown prose or a table cell: one line, every mark that could be syntax where it stands a character reference.
 
     Links, mentions, images, raw HTML, mathematics, lists and headings in the text stay text in CommonMark, GitHub, GitLab and Jupyter.
+
+    Args:
+        text: anything.
+        limit: characters; beyond, the rest is told by its size.
+        starts: whether it may stand at the beginning of a line, where more marks are syntax.
     """
     flat = clip(visible(text, keep="\n").replace("\n", " ⏎ "), limit)
     begin = ""
-    if found := _LINE_START.match(flat):
+    if starts and (found := _LINE_START.match(flat)):
         begin = (found[1] or found[3] or "") + f"&#{ord(found[2] or found[4])};"
         flat = flat[found.end():]
     return begin + _MARKDOWN.sub(lambda m: f"&#{ord(m[0])};", flat)
+
+
+def markdown_code(text: object, limit: int = 4000) -> str:
+    """Text as a code span of Markdown: one line, its backticks outnumbered; in a table cell it must hold no ``|``."""
+    flat = clip(" ".join(visible(text, keep="\n\t").split()), limit)
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", flat)), default=0))
+    room = " " if flat[:1] == "`" or flat[-1:] == "`" else ""
+    return f"{fence}{room}{flat}{room}{fence}" if flat else ""
+
+
+def markdown_fence(text: object, language: str = "", limit: int = 20_000) -> str:
+    """Text as a code block of Markdown whose fence is longer than any in it; terminal colours are dropped."""
+    shown = clip(visible(re.sub(r"\x1b\[[0-9;]{0,40}m", "", str(text)), keep="\n\t"), limit).rstrip()
+    fence = "`" * (1 + max((len(run) for run in re.findall(r"`{3,}", shown)), default=2))
+    return f"{fence}{language}\n{shown}\n{fence}"
 
 
 def csv_cell(text: object) -> str:

@@ -243,7 +243,8 @@ def test_hostile_markdown_renders_inert(tmp_path, shared):
     content, header = hostile(payloads_of(shared))
     text = exported(tmp_path, content, "out.md", header=header, to="md")
     rendered = mistune.create_markdown(escape=False, plugins=["table"])(text)
-    wrong = [w for w in Page(rendered).wrong if not (w[0] == "img" and str(w[2]).startswith("out_files/"))]
+    ours = ("text-align:right",)  # how the renderer writes a column of numbers
+    wrong = [w for w in Page(rendered).wrong if not (w[0] == "img" and str(w[2]).startswith("out_files/")) and w[-1] not in ours]
     assert wrong == []
 
 

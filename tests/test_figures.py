@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from publish_samples import CHANGES, END, ONSET, changes, minute, onset, series
 
+from incidentnb import times
 from incidentnb.findings import Finding
 from incidentnb.publish import answers, figures, levels, style
 from incidentnb.publish.style import percent
@@ -24,6 +25,7 @@ ROUTES = [{"method": "POST", "route": "/orders", "rate_before": 0.004, "rate_dur
           {"method": "PUT", "route": "/all", "rate_before": 0.97, "rate_during": 0.99, "failed": 9, "total": 90}]
 PATTERNS = [{"pattern": "TypeError: $<n> of undefined", "count_before": 0, "count_during": 6204, "new": True},
             {"pattern": "a very long message " * 9, "count_before": 210, "count_during": 188, "new": False}]
+KOLKATA = times.zone("Asia/Kolkata")
 MILESTONES = {"started_at": ONSET, "detected_at": minute(66), "acknowledged_at": minute(67), "mitigated_at": Interval(
     minute(84), minute(83), minute(85)), "resolved_at": None}
 
@@ -61,6 +63,9 @@ def all_figures():
         "volume": levels.volume_figure(levels_frame(), onset=ONSET, end=END, ended=[(minute(80), "service pay")]),
         "latency": levels.latency_figure(levels_frame(), onset=ONSET, end=END, slow_ms=190.0),
         "timeline": figures.timeline_figure(events, onset=ONSET, end=END), "changes": figures.changes_figure(CHANGES, ONSET),
+        "rate in Kolkata": figures.rate_figure(series(), onset=ONSET, end=END, changes=changes(), milestones=MILESTONES, zone=KOLKATA),
+        "timeline in Kolkata": figures.timeline_figure(events, onset=ONSET, end=END, zone=KOLKATA),
+        "latency in Kolkata": levels.latency_figure(levels_frame(), onset=ONSET, end=END, slow_ms=190.0, zone=KOLKATA),
     }
 
 
@@ -71,7 +76,8 @@ def test_the_same_drawing_gives_the_same_bytes():
     assert all(b"Software" not in data and b"tEXt" not in data for data in first.values())
 
 
-@pytest.mark.parametrize("name", ["rate", "calm", "volume", "latency", "scope", "routes", "patterns", "timeline", "changes"])
+@pytest.mark.parametrize("name", ["rate", "calm", "volume", "latency", "scope", "routes", "patterns", "timeline", "changes", "rate in Kolkata",
+                                  "timeline in Kolkata", "latency in Kolkata"])
 def test_no_two_texts_touch(name):
     """In every figure no text lies on another, and none leaves the figure."""
     axes = all_figures()[name]
@@ -232,3 +238,13 @@ def test_tables_are_for_people():
 def test_percentages_for_people(value, words):
     """A rate is told with the digits that matter; a missing one is never 0."""
     assert percent(value) == words
+
+
+@pytest.mark.parametrize(("zone", "clock", "label"), [
+    ("UTC", "14:00", "UTC, 23 November 2026"), ("Asia/Kolkata", "14:00\n19:30", "UTC, and Asia/Kolkata below it, 23 November 2026"),
+    ("Pacific/Auckland", "14:00\n03:00", "UTC, 23 November 2026; below it Pacific/Auckland, 24 November 2026")])
+def test_the_axis_tells_the_time_of_the_incident_too(zone, clock, label):
+    """Below the time in UTC stands that in the incident's zone, also where its day is another; nothing where it is UTC."""
+    axes = figures.rate_figure(series(), onset=ONSET, zone=times.zone(zone)).figure.axes[-1]
+    axes.figure.canvas.draw()
+    assert clock in [tick.get_text() for tick in axes.get_xticklabels()] and axes.get_xlabel() == label

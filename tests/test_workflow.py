@@ -10,6 +10,7 @@ import pytest
 
 from incidentnb import cli, drill, times
 from incidentnb.exceptions import InputError, Refused
+from incidentnb.publish import forms
 from incidentnb.record import incident, journal, milestones, runbook, statements
 from incidentnb.workflow import analyses, demo, exporting, practice, running
 
@@ -212,9 +213,19 @@ def test_export_is_never_stale(place):
     assert str(place).lower() not in text
     run = next((place / "runs").glob("*.ipynb"))
     assert exporting.export(place, ["html"], run=run.name)[0].stem == run.stem
-    for wrong in ({"to": ["pdf"]}, {"run": "none.ipynb"}):
+    for wrong in ({"to": ["doc"]}, {"run": "none.ipynb"}):
         with pytest.raises(InputError):
             exporting.export(place, **wrong)
+
+
+def test_the_same_incident_exports_to_the_same_bytes(place):
+    """Every form, exported twice: the same bytes, though the journal tells of the exports; what is for other eyes has their name in its own."""
+    kinds = [kind for kind in forms.FORMS if kind != "pdf"]
+    first = {path.name: path.read_bytes() for path in exporting.export(place, kinds)}
+    assert {path.name: path.read_bytes() for path in exporting.export(place, kinds)} == first and len(first) == len(kinds)
+    inside, = exporting.export(place, ["html"], audience="internal")
+    assert inside.name == "appendix.internal.html" and "internal readers" in inside.read_text(encoding="utf-8")
+    assert {check.state for check in exporting.verify(place)} == {"ok"}
 
 
 def test_verify_finds_what_was_changed(place, capsys):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,22 +81,10 @@ class Answers:
 
     @cached_property
     def _changes(self) -> tuple[list[Change], list[str], datetime | None]:
-        from incidentnb.evidence import changes as feeds
-
-        files, repos = list(self.sources.get("changes") or ()), list(self.sources.get("repos") or ())
         span = self.log.span
         onset = _interval(self.impact, "onset")
         start = onset.earliest if onset else span.start if span else None
-        until = self.as_of or (span.end + CHANGES_AFTER if span else None)
-        found, warnings, since = [], [], None
-        for back in (CHANGES_BEFORE, *WIDER):
-            since = start - back if start else None
-            found, warnings = feeds.read_changes(files, repos, since=since, until=until)
-            if since is None or any(change.at <= start and change.at >= since for change in found):
-                break
-        if self.as_of:
-            found = [change for change in found if change.at <= self.as_of]
-        return found, warnings, since
+        return changes_around(self.sources, start, self.as_of or (span.end + CHANGES_AFTER if span else None), self.as_of)
 
     @property
     def reading(self) -> Finding:
@@ -212,12 +200,12 @@ class Answers:
 
     @property
     def marks(self) -> dict[str, Any]:
-        """What a figure over time may draw in: ``onset``, ``end``, ``changes`` (frame), ``milestones`` (name → instant), if known."""
+        """What a figure over time may draw in: ``onset``, ``end``, ``changes`` (frame), ``milestones`` (name → instant), ``zone``, if known."""
         from incidentnb.evidence import changes as feeds
 
         found = self.impact
         return {"onset": _interval(found, "onset"), "end": _interval(found, "end"), "milestones": self._passed(),
-                "changes": feeds.changes_frame(self._known_changes())}
+                "changes": feeds.changes_frame(self._known_changes()), "zone": self._home}
 
     @contextmanager
     def section(self, title: str) -> Iterator[None]:
@@ -236,6 +224,11 @@ class Answers:
             self._section = ""
             while self.remarks:
                 sections.remark(self.remarks.pop(0))
+
+    @property
+    def _home(self) -> tzinfo | None:
+        """The zone in which people think; ``None`` where nobody said."""
+        return None
 
     def _passed(self) -> dict[str, Any]:
         """The milestones that a figure may draw in, name → instant."""
@@ -276,3 +269,25 @@ class Answers:
 def _interval(finding: Any, name: str) -> Interval | None:
     value = finding.numbers.get(name) if isinstance(finding, Finding) else None
     return value if isinstance(value, Interval) else None
+
+
+def changes_around(sources: Mapping[str, Any], start: datetime | None, until: datetime | None,
+                   as_of: datetime | None = None) -> tuple[list[Change], list[str], datetime | None]:
+    """What changed from 2 hours before ``start`` on, further back where nothing did; what could not be read; how far back it looked.
+
+    Args:
+        sources: ``changes`` (files) and ``repos`` (checkouts).
+        start: when impact began, or the first record; ``None`` takes all that is known.
+        until: nothing after it is read.
+        as_of: nothing that came later is known.
+    """
+    from incidentnb.evidence import changes as feeds
+
+    files, repos = list(sources.get("changes") or ()), list(sources.get("repos") or ())
+    found, warnings, since = [], [], None
+    for back in (CHANGES_BEFORE, *WIDER):
+        since = start - back if start else None
+        found, warnings = feeds.read_changes(files, repos, since=since, until=until)
+        if since is None or any(change.at <= start and change.at >= since for change in found):
+            break
+    return [change for change in found if as_of is None or change.at <= as_of], warnings, since

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,7 +147,7 @@ class Case(Answers):
     def timeline(self) -> Finding:
         """Entries, changes and findings in order of when they happened."""
         marks, found = self.marks, [f for f in self._done.values() if isinstance(f, Finding)]
-        return standing.timeline(self.entries, self._known_changes(), found, marks["onset"], marks["end"])
+        return standing.timeline(self.entries, self._known_changes(), found, marks["onset"], marks["end"], self._home)
 
     def record(self, kind: str, body: dict[str, Any], *, at: str | datetime | None = None, by: str | None = None) -> Entry:
         """Write one entry into the journal; the same statement twice is one entry, so a notebook can be run again.
@@ -222,6 +222,10 @@ class Case(Answers):
                 say(self.folder, *what, actor=ITSELF, **how)
             except IncidentnbError as error:
                 self.remarks.append(f"This could not be written into the journal: {error}")
+
+    @property
+    def _home(self) -> tzinfo:
+        return self.incident.zone
 
     def _passed(self) -> dict[str, Any]:
         return standing.milestones(self.entries).numbers

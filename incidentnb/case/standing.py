@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from incidentnb import times
@@ -176,12 +176,12 @@ def duties(incident: Incident, now: datetime) -> Finding:
 
 
 def timeline(entries: Sequence[Entry], changes: Sequence[Change], findings: Sequence[Finding], onset: Interval | None = None,
-             end: Interval | None = None) -> Finding:
+             end: Interval | None = None, zone: tzinfo | None = None) -> Finding:
     """Entries, changes and findings in the order in which they happened, as ``publish.timeline`` tells it."""
     from incidentnb.evidence.changes import changes_frame
     from incidentnb.publish import timeline as room
 
-    return room.timeline_finding(room.timeline(entries, changes_frame(changes), findings), onset, end)
+    return room.timeline_finding(room.timeline(entries, changes_frame(changes), findings), onset, end, zone)
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -141,10 +141,11 @@ def _verbs_of_analysis(verb) -> None:
     services.add_argument("--at", metavar="TIME", help="when it began (by default found in the logs, or with --baseline all of it)")
     formats = verb("formats", "what it reads; with PATH what each file is, line counts, zone and how it is known", _reading)
     formats.add_argument("paths", metavar="PATH", nargs="*", help="log files, folders, globs, or - for stdin")
-    redact = verb("redact", "the text of a file with secrets hidden, and on stderr how many of which kind", json=False)
-    redact.add_argument("file", metavar="FILE", help="a text file, or - for stdin")
+    redact = verb("redact", "texts with secrets hidden, and on stderr how many of which kind")
+    redact.add_argument("paths", metavar="PATH", nargs="+", help="text files, compressed ones too, folders, globs, or - for stdin")
     redact.add_argument("--audience", metavar="WHO", choices=AUDIENCES, default="public",
                         help="internal hides secrets; customer and public (the default) personal data too")
+    redact.add_argument("--explain", action="store_true", help="print each hidden value's line, kind, pseudonym and what gave it away, not the text")
 
 
 def _verbs_of_an_incident(verb) -> None:

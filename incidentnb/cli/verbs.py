@@ -108,23 +108,11 @@ def _formats(args: argparse.Namespace) -> Answer:
     return Answer(found, formats_page(found, color=terminal.color(), width=terminal.width(120)))
 
 
-def _redact(args: argparse.Namespace) -> Answer:
-    from incidentnb.publish import redaction
-    from incidentnb.record import team
+def _redact(args: argparse.Namespace) -> Answer | None:
+    from incidentnb.cli import redacting
 
-    extra = redaction.rules_of(team.load(os.curdir).redaction)
-    try:
-        data = sys.stdin.buffer.read() if args.file == "-" else Path(args.file).read_bytes()
-    except OSError as error:
-        raise InputError(args.file, f"cannot be read: {error.strerror or error}") from None
-    if b"\0" in data[:65536]:
-        raise InputError(args.file, "looks binary", "name a text file")
-    text, counts = redaction.redact(data.decode("utf-8", "replace"), audience=args.audience, extra=extra)
-    hidden = ", ".join(f"{n:,} {kind}" for kind, n in sorted(counts.items()))
-    sys.stdout.write(text)
-    sys.stdout.flush()
-    sys.stderr.write(f"incidentnb: hidden: {hidden or 'nothing'}\n")
-    return Answer(None, "")
+    redacting.run(args)
+    return None
 
 
 # -- an incident's life -------------------------------------------------------------------------------------------------------------

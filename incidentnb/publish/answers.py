@@ -143,26 +143,26 @@ def figure_for(finding: Finding, context: Mapping[str, Any]) -> Axes | None:
     """The figure that belongs to a finding, by its name; ``None`` where its numbers or frame do not bear one.
 
     Args:
-        context: ``changes`` (frame), ``milestones`` (name → instant), ``onset`` and ``end`` where the finding has none of its own.
+        context: ``changes`` (frame), ``milestones`` (name → instant), ``zone``, ``onset`` and ``end`` where the finding has none of its own.
     """
     from incidentnb.publish import figures
 
-    numbers, frame = finding.numbers, finding.frame
+    numbers, frame, zone = finding.numbers, finding.frame, context.get("zone")
     onset = _interval(numbers.get("onset", context.get("onset")))
     end = _interval(numbers.get("end", context.get("end")))
     if finding.name in ("rates", "onset", "recovery"):
         if frame is None or len(frame) < 2 or not {"time", "total", "rate"} <= set(frame.columns):
             return None
         rate = numbers.get("rate") if isinstance(numbers.get("rate"), Mapping) else None
-        drawn_in = {key: context.get(key) for key in ("changes", "milestones")}
+        drawn_in = {key: context.get(key) for key in ("changes", "milestones", "zone")}
         return figures.rate_figure(frame, onset=onset, end=end, rate=rate, **drawn_in)
     if finding.name in ("volume", "latency"):
-        return _level_figure(finding)
+        return _level_figure(finding, zone)
     if finding.name == "timeline":
         import pandas as pd
 
         events = _rows(numbers.get("events"), "at", "what")
-        return figures.timeline_figure(pd.DataFrame(events), onset=onset, end=end) if len(events) > 1 else None
+        return figures.timeline_figure(pd.DataFrame(events), onset=onset, end=end, zone=zone) if len(events) > 1 else None
     if finding.name == "scope" and (rows := _rows(numbers.get("subsets"), "where", "rate_inside")):
         return figures.scope_figure(rows[:6])
     if finding.name == "routes" and (rows := _rows(numbers.get("routes"), "route", "rate_during")):
@@ -171,11 +171,11 @@ def figure_for(finding: Finding, context: Mapping[str, Any]) -> Axes | None:
         telling = [row for row in rows if row.get("new") or row.get("grown") or row.get("vanished")]
         return figures.patterns_figure((telling or rows)[:8])
     if finding.name == "suspects" and onset and (rows := _rows(numbers.get("changes"), "at", "summary")):
-        return figures.changes_figure(rows[:10], onset)
+        return figures.changes_figure(rows[:10], onset, zone=zone)
     return None
 
 
-def _level_figure(finding: Finding) -> Axes | None:
+def _level_figure(finding: Finding, zone: Any) -> Axes | None:
     """The traffic, or how long requests take; its own onset and end are drawn in."""
     from incidentnb.publish import levels
 
@@ -185,9 +185,9 @@ def _level_figure(finding: Finding) -> Axes | None:
         return None
     ends = {name: _interval(numbers.get(name)) for name in ("onset", "end")}
     if finding.name == "latency":
-        return levels.latency_figure(frame, **ends, slow_ms=numbers.get("slow_ms"))
+        return levels.latency_figure(frame, **ends, slow_ms=numbers.get("slow_ms"), zone=zone)
     gone = [(entry["last"], f"{entry['column']} {entry['value']}") for entry in numbers.get("silent") or []]
-    return levels.volume_figure(frame, **ends, ended=gone[:4])
+    return levels.volume_figure(frame, **ends, ended=gone[:4], zone=zone)
 
 
 def _interval(value: Any) -> Any:

@@ -17,6 +17,10 @@ from incidentnb import atomic
 from incidentnb.exceptions import InputError
 from incidentnb.publish import forms, redaction
 from incidentnb.publish import page as pages
+from incidentnb.record import pseudonyms
+
+_READERS = {"internal": "internal readers: secrets are hidden, personal data are not", "customer": "customers: secrets and personal data are hidden",
+            "public": "the public: secrets and personal data are hidden"}
 
 
 @dataclass(frozen=True)
@@ -62,16 +66,18 @@ def export(run_notebook: Path | str, out: Path | str, *, to: str = "html", heade
     model = redacted_page(read(run_notebook), header, eyes)
     stem = out.name.removesuffix(forms.FORMS[to][0]).removesuffix(out.suffix)
     beside = out.parent / f"{stem}_files"
-    made = forms.make(to, model, beside.name)
+    made = forms.make(to, {**model, "over": eyes.over}, beside.name)
     made = replace(made, data=eyes.over(made.data, out.name))
-    eyes.check({out.name: made.data, **{f"{beside.name}/{name}": data for name, data in made.files.items()}})
+    printed = {f"{out.name}, as a page.html": made.page} if made.page else {}
+    eyes.check({out.name: made.data, **{f"{beside.name}/{name}": data for name, data in made.files.items()}, **printed})
     try:
         for name, data in made.files.items():
             atomic.write(beside / name, data)
         atomic.write(out, made.data)
     except OSError as problem:
         raise InputError(str(out), f"cannot be written: {problem.strerror or problem}", "name another place") from None
-    _remove_stale(beside, set(made.files))
+    if to in forms.BESIDE:
+        _remove_stale(beside, set(made.files))
     return Export(out, hashlib.sha256(made.data).hexdigest(), tuple(beside / name for name in made.files), dict(sorted(eyes.hidden.items())))
 
 
@@ -79,6 +85,7 @@ def redacted_page(notebook: Mapping[str, Any], header: Mapping[str, Any] | None,
     """The model of ``page.page`` out of a notebook and a header in which nothing that these eyes may not see is left."""
     eyes.learn(notebook)
     model = pages.page(eyes.redacted(notebook), eyes.redacted(dict(header)) if header is not None else None)
+    model["provenance"]["lines"].append({"name": "Made for", "text": _READERS[eyes.audience]})
     return {**model, "hidden": eyes.told(), "audience": eyes.audience}
 
 
@@ -105,7 +112,9 @@ def preprocessor(**_: Any) -> Callable[[Any, MutableMapping[str, Any]], tuple[An
     """What ``conf.json`` of the template names, so that plain nbconvert makes the same page (for the audience ``public``)."""
 
     def prepare(notebook: Any, resources: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        resources["appendix"] = redacted_page(json.loads(json.dumps(notebook)), None, redaction.Eyes("public"))
+        place = Path(str((resources.get("metadata") or {}).get("path") or "."))
+        key = pseudonyms.read(place.parent) if place.name == "runs" else None  # so that the page is that of ``incidentnb export``
+        resources["appendix"] = redacted_page(json.loads(json.dumps(notebook)), None, redaction.Eyes("public", key))
         return notebook, resources
 
     return prepare

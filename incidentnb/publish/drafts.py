@@ -20,7 +20,7 @@ from incidentnb.publish.drafting import claims, ledger_facts, wording
 from incidentnb.publish.drafting import facts as pieces
 from incidentnb.publish.drafting.facts import Fact, Facts
 from incidentnb.publish.drafting.wording import Line
-from incidentnb.record import lines, moments, words
+from incidentnb.record import lines, moments, pseudonyms, words
 from incidentnb.record.incident import Incident, fold
 
 if TYPE_CHECKING:
@@ -102,11 +102,11 @@ def draft(incident: Incident, kind: str, *, state: str = "", now: datetime | Non
 
     state = state_of(incident, kind, state)
     now = now or incident.as_of or times.now()
-    rules = redaction.rules_of(team.redaction) if team else ()
+    rules, key = redaction.rules_of(team.redaction) if team else (), pseudonyms.read(incident.folder)
     promise = moments.promised(next_update, now, incident.zone, "--next")
 
     def lines_of(known: Incident) -> tuple[list[Line], list[Line]]:
-        facts = Facts(known, now, _AUDIENCE.get(kind, "internal"), rules)
+        facts = Facts(known, now, _AUDIENCE.get(kind, "internal"), rules, key=key)
         context, own = _context(facts, kind, promise, team), (team.templates if team else None)
         subject = wording.render("stakeholders.subject.txt", context, own)[:1] if kind == "stakeholders" else []
         return subject, wording.render(f"status-page.{state}.txt" if state else f"{kind}.txt", context, own)

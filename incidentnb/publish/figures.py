@@ -1,13 +1,13 @@
 """Figures: each takes a small frame and optional axes, draws, returns the axes and computes nothing.
 
-All text goes through ``sinks.figure``, instants are UTC, rates are fractions 0–1. ``show(finding)`` displays a finding: its
-sentence, its figure with the sentence as alternative text, its table.
+All text goes through ``sinks.figure``, instants are UTC (below the axis also in the zone of the incident), rates are fractions 0–1.
+``show(finding)`` displays a finding: its sentence, its figure with the sentence as alternative text, its table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,12 @@ _KINDS = {  # which colour an event of the timeline has
     **dict.fromkeys(("commit", "deploy", "flag", "config", "certificate", "job", "external", "change"), style.MARK),
     **dict.fromkeys(("mitigation", "decision", "milestone", "closed"), style.GOOD),
 }
+_WORDS = (("seen in the data", style.FAILING), ("a change", style.MARK), ("decided, done, reached", style.GOOD), ("said", style.INK))
 
 
 def rate_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interval | None = None, end: Interval | None = None,
                 rate: Mapping[str, float | None] | None = None, changes: pd.DataFrame | None = None,
-                milestones: Mapping[str, Any] | None = None) -> Axes:
+                milestones: Mapping[str, Any] | None = None, zone: tzinfo | None = None) -> Axes:
     """The error rate per bucket, with onset, end, changes and milestones drawn in.
 
     Args:
@@ -41,6 +42,7 @@ def rate_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interval 
         changes: ``at`` and ``kind``, ``service``, ``version`` or ``summary``; the four nearest before the
             onset are named.
         milestones: name → instant or ``Interval``; missing ones are left out.
+        zone: of the incident; its time stands below that in UTC.
     """
     with style.house():
         own = ax is None
@@ -64,9 +66,9 @@ def rate_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interval 
             below.bar(starts, frame["total"].astype(float), width=days * 0.92, align="edge", color=style.FAINT, linewidth=0)
             below.set_ylabel("requests")
             _count_axis(below)
-            style.margins(ax.figure, 0.72, 0.25, 0.1, 0.55)
+            style.margins(ax.figure, 0.72, 0.25, 0.1, style.foot(zone, starts[0], last))
         for each in [ax, below] if own else [ax]:
-            style.time_axis(each, starts[0], last)
+            style.time_axis(each, starts[0], last, zone)
             style.band(each, onset, end, last)
         _levels(ax, rate, onset, end, last)
         near, *others = _changes(changes, onset) or [None]
@@ -75,8 +77,9 @@ def rate_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interval 
             ax.set_xlabel("")
             ax.tick_params(axis="x", length=0, labelbottom=False)
             ax.figure.align_ylabels([ax, below])
-            ax.figure.set_size_inches(8.6, 3.3 + room)
-            style.margins(ax.figure, 0.72, 0.25, 0.1 + room, 0.55)
+            foot = style.foot(zone, starts[0], last)
+            ax.figure.set_size_inches(8.6, 2.75 + foot + room)
+            style.margins(ax.figure, 0.72, 0.25, 0.1 + room, foot)
     return ax
 
 
@@ -227,7 +230,7 @@ def patterns_figure(patterns: Sequence[Mapping[str, Any]], ax: Axes | None = Non
 
 
 def timeline_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interval | None = None, end: Interval | None = None,
-                    most: int = 40) -> Axes:
+                    most: int = 40, zone: tzinfo | None = None) -> Axes:
     """One row an event from top to bottom: its words at the left, its dot at its time.
 
     Args:
@@ -238,6 +241,7 @@ def timeline_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Inter
         end: when it ended; ``None`` while it goes on.
         most: beyond so many rows the first two thirds and the last are drawn, and the rest is counted. So is what was long before the
             onset (more than an hour, and more than all that came after it): it would squeeze the rest.
+        zone: of the incident; its time stands below that in UTC.
     """
     with style.house():
         rows = [row for row in frame.to_dict("records") if isinstance(row["at"], datetime) and row["at"] == row["at"]]
@@ -253,8 +257,10 @@ def timeline_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Inter
         first, last = min(known), max(known)
         room = max((last - first) * 0.04, timedelta(seconds=20))
         if own:
-            style.margins(ax.figure, 4.75, 0.25, 0.4, 0.5)
-        style.time_axis(ax, first - room, last + room)
+            foot = style.foot(zone, first, last) - 0.05
+            ax.figure.set_size_inches(8.6, 0.45 + foot + 0.225 * max(len(rows), 2))
+            style.margins(ax.figure, 4.75, 0.25, 0.4, foot)
+        style.time_axis(ax, first - room, last + room, zone)
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.set_yticks([])
         ax.grid(False, axis="y")
@@ -274,6 +280,9 @@ def timeline_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Inter
         if early and early < len(frame):
             _row_words(ax, -1, f"{early:,} earlier in the table", style.SOFT)
         style.flags(ax, _ends(onset, end), lanes=2)
+        shown = {_KINDS.get(str(row.get("kind")), style.INK) for row in rows if row}
+        if own and len(shown) > 1:
+            style.key(ax, [(word, colour) for word, colour in _WORDS if colour in shown], y=0.13 + 0.4 * foot)
     return ax
 
 
@@ -284,19 +293,20 @@ def _row_words(ax: Axes, y: float, words: str, colour: str) -> None:
                 ha="left", fontsize=8.2, color=colour, annotation_clip=False)
 
 
-def changes_figure(changes: Sequence[Mapping[str, Any]], onset: Interval, ax: Axes | None = None) -> Axes:
+def changes_figure(changes: Sequence[Mapping[str, Any]], onset: Interval, ax: Axes | None = None, *, zone: tzinfo | None = None) -> Axes:
     """Each change on its own row in the order of its rank ("–" for none), at its time, with the onset drawn in.
 
     Args:
         changes: ``at`` (UTC), ``kind``, ``summary``, ``version``, ``service``, ranked.
         onset: when the failing began.
         ax: where to draw; without it a new figure is made.
+        zone: of the incident; its time stands below that in UTC.
     """
     import pandas as pd
 
     rows = [{"at": c["at"], "what": f"{c['rank']}.  {change_name(c)}" if c.get("rank") else f"–  {change_name(c)}",
              "kind": str(c.get("kind") or "change")} for c in changes]
-    return timeline_figure(pd.DataFrame(rows), ax, onset=onset)
+    return timeline_figure(pd.DataFrame(rows), ax, onset=onset, zone=zone)
 
 
 def show(finding: Finding, *, figure: bool = True, **context: Any) -> None:
@@ -306,7 +316,7 @@ def show(finding: Finding, *, figure: bool = True, **context: Any) -> None:
         finding: any finding.
         figure: ``False`` for none.
         context: what its figure may draw in: ``changes`` (frame), ``milestones`` (name → instant), ``onset`` and ``end``
-            (``Interval``).
+            (``Interval``), ``zone`` (of the incident).
     """
     from incidentnb.publish import answers
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ _NAMED = {"fontsize": 8.2, "fontweight": "bold", "zorder": 7, "bbox": {"facecolo
 
 
 def volume_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interval | None = None, end: Interval | None = None,
-                  ended: Sequence[tuple[datetime, str]] = ()) -> Axes:
+                  ended: Sequence[tuple[datetime, str]] = (), zone: tzinfo | None = None) -> Axes:
     """Requests a minute per bucket, and what is usual then.
 
     Args:
@@ -28,6 +28,7 @@ def volume_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interva
         ax: where to draw; without it a new figure is made.
         onset: when the traffic dropped; ``end``: when it was back.
         ended: (instant, name) of what fell silent.
+        zone: of the incident; its time stands below that in UTC.
     """
     with style.house():
         own, starts, step, last = ax is None, *_steps(frame)
@@ -45,12 +46,12 @@ def volume_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interva
                         color=style.SOFT, **_NAMED)
         ax.set_ylim(0, max(1.0, float(frame["total"].max()) * minute, float(known.max()) if len(known) else 0.0) * 1.15)
         ax.set_ylabel("requests a minute")
-        _finish(ax, own, starts[0], last, onset, end, [(at, f"{name} ends", style.INK) for at, name in ended])
+        _finish(ax, own, starts[0], last, onset, end, [(at, f"{name} ends", style.INK) for at, name in ended], zone)
     return ax
 
 
 def latency_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interval | None = None, end: Interval | None = None,
-                   slow_ms: float | None = None) -> Axes:
+                   slow_ms: float | None = None, zone: tzinfo | None = None) -> Axes:
     """How long half of the requests, and 95 % of them, take at most, per bucket, on a logarithmic axis.
 
     Args:
@@ -58,6 +59,7 @@ def latency_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interv
         ax: where to draw; without it a new figure is made.
         onset: when requests got slower; ``end``: when they were as fast as before.
         slow_ms: what counts as slow, drawn as a level.
+        zone: of the incident; its time stands below that in UTC.
     """
     from matplotlib.ticker import LogLocator
 
@@ -80,7 +82,7 @@ def latency_figure(frame: pd.DataFrame, ax: Axes | None = None, *, onset: Interv
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 60 * low else (1,)))
         ax.minorticks_off()
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f} ms" if value < 1000 else f"{value / 1000:,.0f} s")
-        _finish(ax, own, starts[0], last, onset, end, [])
+        _finish(ax, own, starts[0], last, onset, end, [], zone)
     return ax
 
 
@@ -91,12 +93,13 @@ def _steps(frame: pd.DataFrame) -> tuple[list[datetime], timedelta, datetime]:
 
 
 def _finish(ax: Axes, own: bool, first: datetime, last: datetime, onset: Interval | None, end: Interval | None,
-            marks: list[tuple[datetime, str, str]]) -> None:
+            marks: list[tuple[datetime, str, str]], zone: tzinfo | None) -> None:
     """Time axis, the shaded incident and its names; a figure of its own gets the room that they need."""
-    style.time_axis(ax, first, last)
+    style.time_axis(ax, first, last, zone)
     style.band(ax, onset, end, last)
     ends = [(onset.at, f"onset {onset.at:%H:%M:%S}", style.FAILING)] if onset else []
     room = style.flags(ax, [*ends, *([(end.at, f"end {end.at:%H:%M:%S}", style.GOOD)] if end else []), *marks])
     if own:
-        ax.figure.set_size_inches(8.6, 2.35 + room)
-        style.margins(ax.figure, 0.82, 0.25, 0.1 + room, 0.55)
+        foot = style.foot(zone, first, last)
+        ax.figure.set_size_inches(8.6, 1.8 + foot + room)
+        style.margins(ax.figure, 0.82, 0.25, 0.1 + room, foot)

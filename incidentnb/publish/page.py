@@ -13,7 +13,7 @@ from typing import Any
 
 from incidentnb import sinks, times
 from incidentnb.exceptions import InputError
-from incidentnb.publish import safe
+from incidentnb.publish import account, safe
 from incidentnb.times import Interval
 
 SETUP = {"parameters", "injected-parameters", "setup"}
@@ -31,9 +31,10 @@ def page(notebook: Mapping[str, Any], header: Mapping[str, Any] | None = None) -
     Args:
         notebook: an executed notebook (nbformat 4) as nested mappings. ``metadata.incidentnb`` may hold its run record.
         header: everything optional: ``incident`` (folder name), ``title``, ``severity``, ``status``, ``ic``, ``zone`` (IANA name),
-            ``summary``, ``scope`` (sentences), ``as_of``; ``milestones`` {``started_at`` … ``resolved_at``: instant, ``Interval``, ISO
-            text or ``None``}; ``metrics`` {``TTD`` …: {value (``timedelta``, seconds or ``None``), from, to, provenance}}; ``inputs``
-            as in ``formats --json``; ``journal`` {head, entries}; ``versions`` {package: version}.
+            ``summary`` (a text or a list of sentences), ``scope`` (a sentence), ``as_of``; ``milestones`` {``started_at`` …
+            ``resolved_at``: instant, ``Interval``, ISO text or ``None``}; ``metrics`` {``TTD`` …: {value (``timedelta``, seconds or
+            ``None``), from, to, provenance}}; ``inputs`` as in ``formats --json``; ``journal`` {head, entries}; ``versions`` {package:
+            version}.
 
     Returns:
         ``title``, ``kicker``, ``severity``, ``status``, ``facts``, ``metrics``, ``banner``, ``notices``, ``sections``, ``setup``,
@@ -43,6 +44,8 @@ def page(notebook: Mapping[str, Any], header: Mapping[str, Any] | None = None) -
     header = dict(header) if header is not None else _mapping(facts.get("header"))
     zone = _zone(header.get("zone"))
     sections, setup, title = _sections(notebook.get("cells") or [])
+    summary = header.get("summary") or ()
+    sentences = [str(sentence) for sentence in ([summary] if isinstance(summary, str) else summary)]
     about = [s for s in sections if not s["title"] and not s["cells"]]
     sections = [{**s, "title": s["title"] or "Beginning"} for s in sections if s not in about]
     sections = [s for s in sections if s["timeline"]] + [s for s in sections if not s["timeline"]]
@@ -52,10 +55,10 @@ def page(notebook: Mapping[str, Any], header: Mapping[str, Any] | None = None) -
         "title": str(header.get("title") or title or facts.get("notebook") or "Incident"),
         "kicker": " · ".join(str(part) for part in ("Incident appendix", header.get("incident")) if part),
         "severity": str(header.get("severity") or ""), "status": str(header.get("status") or ""),
-        "summary": str(header.get("summary") or ""), "facts": _facts(header, zone), "metrics": _metrics(header, zone),
+        "summary": " ".join(sentences), "sentences": sentences, "facts": _facts(header, zone), "metrics": _metrics(header, zone),
         "as_of": _when(header.get("as_of"), zone), "banner": _banner(facts, sections, setup), "notices": _notices(header, sections),
         "sections": sections, "setup": setup, "about": [part for section in about for part in section["parts"]],
-        "provenance": _provenance(header, facts, zone),
+        "provenance": _provenance(header, facts, zone), "account": account.told(header, facts),
     }
 
 

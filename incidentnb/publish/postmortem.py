@@ -78,7 +78,7 @@ class Postmortem:
 
 
 def postmortem(incident: Incident, existing: str = "", *, own: Path | None = None, audience: str = "public",
-               rules: Sequence[redaction.Rule] = ()) -> Postmortem:
+               rules: Sequence[redaction.Rule] = (), key: bytes | None = None) -> Postmortem:
     """The postmortem of an incident, with what people wrote into an existing one.
 
     Args:
@@ -87,13 +87,14 @@ def postmortem(incident: Incident, existing: str = "", *, own: Path | None = Non
         own: a folder with a ``postmortem.md`` of the team's own wording; where it has none, the built-in one holds.
         audience: whose eyes it is for, as ``redaction.redact`` takes it.
         rules: the team's own, as ``redaction.redact`` takes them.
+        key: of the incident's pseudonyms (``record.pseudonyms``); by default one that the record gives.
 
     Raises:
         InputError: the template is wrong (file:line).
     """
     found = postmortem_facts.facts(incident)
     pieces = parts.read(existing)
-    sheet = _Sheet(incident, found, audience, rules, own)
+    sheet = _Sheet(incident, found, audience, rules, own, key)
     made, _ = sheet.render(())
     answered = {key for key, text in parts.answers(pieces, made).items() if text}
     sheet.hidden.clear()
@@ -118,10 +119,11 @@ def _question(text: str) -> str:
 class _Sheet:
     """One rendering: the template, what it may name, and what it has said so far."""
 
-    def __init__(self, incident: Incident, found: Mapping[str, Told], audience: str, rules: Sequence[redaction.Rule], own: Path | None):
+    def __init__(self, incident: Incident, found: Mapping[str, Told], audience: str, rules: Sequence[redaction.Rule], own: Path | None,
+                 key: bytes | None):
         self.incident, self.found, self.audience, self.rules = incident, found, audience, rules
         self.names: dict[str, str] = {}
-        self.key = f"postmortem {incident.entries[0].sum}".encode()
+        self.key = key or f"postmortem {incident.entries[0].sum}".encode()
         self.hidden: Counter[str] = Counter()
         self.sentences: list[Sentence] = []
         self.parts: list[Part] = []

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from incidentnb import sinks
+from incidentnb.publish import svg
 
 TEXT_LIMIT, HTML_LIMIT, IMAGE_LIMIT = 20_000, 1_000_000, 4_000_000  # characters; beyond, text is clipped and the rest is told
 _TAGS = {"abbr", "b", "blockquote", "br", "caption", "code", "dd", "del", "details", "div", "dl", "dt", "em", "h3", "h4", "h5", "h6", "hr",
@@ -118,7 +119,7 @@ def picture_bytes(mime: str, data: str) -> bytes | None:
     if len(data) > IMAGE_LIMIT:
         return None
     if mime == "image/svg+xml":
-        return _encodable(data).encode() if re.search(r"<svg[\s>]", data[:2000]) else None
+        return svg.clean(data)
     try:
         raw = base64.b64decode("".join(data.split()), validate=True)
     except (binascii.Error, ValueError):
@@ -163,5 +164,6 @@ def _tables(safe: str) -> str:
     pieces = [re.sub(r"<td>(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ?</td>|\d\d:\d\d:\d\d( – \d\d:\d\d:\d\d)?</td>)", '<td class="when">', piece)
               for piece in pieces]
     pieces = [re.sub(r"<td>(?=[^<]{50})", '<td class="long">', piece) for piece in pieces]
+    pieces = [re.sub(r"<td>(?=[^<]{0,49}?[^\s<]{25})", '<td class="token">', piece) for piece in pieces]
     boxed = re.sub(r"<table\b", '<div class="scroll" role="group" aria-label="Table" tabindex="0"><table', "".join(pieces))
     return boxed.replace("</table>", "</table></div>")

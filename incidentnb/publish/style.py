@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from incidentnb import sinks, times
@@ -78,9 +78,9 @@ def png(axes: Axes) -> bytes:
     return data.getvalue()
 
 
-def time_axis(axes: Axes, start: datetime, end: datetime) -> None:
-    """A time axis in UTC from ``start`` to ``end``, its day named once in the label."""
-    from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
+def time_axis(axes: Axes, start: datetime, end: datetime, zone: tzinfo | None = None) -> None:
+    """A time axis in UTC from ``start`` to ``end``, its day named once in the label; below it the time in ``zone`` where that is another."""
+    from matplotlib.dates import AutoDateLocator, date2num, num2date
 
     left, right = float(date2num(start)), float(date2num(end))
     if right <= left:
@@ -90,9 +90,35 @@ def time_axis(axes: Axes, start: datetime, end: datetime) -> None:
     locator = AutoDateLocator(tz=times.UTC, minticks=4, maxticks=9)
     axes.xaxis.set_major_locator(locator)
     pattern = "%H:%M:%S" if seconds < 240 else "%H:%M" if seconds < 86400 else "%d %b %H:%M" if seconds < 4 * 86400 else "%d %b"
-    axes.xaxis.set_major_formatter(DateFormatter(pattern, tz=times.UTC))
+    local = zone if elsewhere(zone, start, end) and "%H" in pattern else None
+
+    def tick(value: float, _: Any = None) -> str:
+        at = num2date(value, tz=times.UTC)
+        return f"{at:{pattern}}" + (f"\n{at.astimezone(local):{pattern}}" if local else "")
+
+    axes.xaxis.set_major_formatter(tick)
+    day = _days(start, end)
+    if local is None:
+        axes.set_xlabel(f"UTC, {day}", loc="left")
+        return
+    there = _days(start.astimezone(local), end.astimezone(local))
+    name = sinks.figure(local, 40)
+    axes.set_xlabel(f"UTC, and {name} below it, {day}" if there == day else f"UTC, {day}; below it {name}, {there}", loc="left")
+
+
+def elsewhere(zone: tzinfo | None, start: datetime, end: datetime) -> bool:
+    """Whether clocks of ``zone`` show another time than UTC anywhere between the two."""
+    return zone is not None and any(at.astimezone(zone).utcoffset() for at in (start, end))
+
+
+def foot(zone: tzinfo | None, start: datetime, end: datetime) -> float:
+    """The room below the axes that a time axis takes, in inches."""
+    return 0.71 if elsewhere(zone, start, end) else 0.55
+
+
+def _days(start: datetime, end: datetime) -> str:
     first, last = f"{start:%d %B %Y}".lstrip("0"), f"{end:%d %B %Y}".lstrip("0")
-    axes.set_xlabel(f"UTC, {first}" if first == last else f"UTC, {first} to {last}", loc="left")
+    return first if first == last else f"{first} to {last}"
 
 
 def band(axes: Axes, onset: times.Interval | None, end: times.Interval | None, until: datetime) -> None:
@@ -152,6 +178,16 @@ def flags(axes: Axes, marks: Sequence[tuple[datetime, str, str]], lanes: int = 7
         axes.annotate(f"and {dropped} more in the table", (1.0, 1.0), xycoords="axes fraction", textcoords="offset points",
                       xytext=(0, 6 + 12.5 * used), fontsize=7.8, color=SOFT, ha="right", va="bottom", annotation_clip=False)
     return (12.5 * (used + bool(dropped)) + 8) / 72
+
+
+def key(axes: Axes, words: Sequence[tuple[str, str]], y: float) -> None:
+    """What the colours of the dots mean, at the left edge of the figure, ``y`` inches above its foot."""
+    figure, x = axes.figure, 0.13
+    width, height = figure.get_size_inches()
+    for word, colour in words:
+        figure.text(x / width, y / height, "●", color=colour, fontsize=7.0, va="center")
+        text = figure.text((x + 0.14) / width, y / height, word, color=SOFT, fontsize=7.8, va="center")
+        x += 0.14 + text.get_window_extent(figure.canvas.get_renderer()).width / figure.dpi + 0.18
 
 
 def _lanes(names: Sequence[tuple[float, float, float]]) -> list[int]:

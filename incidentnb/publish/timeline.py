@@ -7,7 +7,7 @@ what has neither stands last.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from incidentnb import times
@@ -66,13 +66,14 @@ def order(row: Mapping[str, Any]) -> tuple[bool, datetime, datetime]:
     return row["at"] is None, row["at"] or row["recorded_at"] or _NEVER, row["recorded_at"] or _NEVER
 
 
-def timeline_finding(frame: pd.DataFrame, onset: Interval | None = None, end: Interval | None = None) -> Finding:
+def timeline_finding(frame: pd.DataFrame, onset: Interval | None = None, end: Interval | None = None, zone: tzinfo | None = None) -> Finding:
     """The timeline as an answer to show: how many events over which span, and the table with its columns in words.
 
     Args:
         frame: as ``timeline`` makes it.
         onset: when the failing began, drawn into the figure.
         end: when it ended.
+        zone: of the incident; the table has its time beside that in UTC where it is another.
     """
     if not len(frame):
         return Finding("timeline", "empty", "Nothing is on the timeline yet.", "", {"events": [], "onset": onset, "end": end})
@@ -82,21 +83,23 @@ def timeline_finding(frame: pd.DataFrame, onset: Interval | None = None, end: In
     unknown = len(events) - len(known)
     notes = (f"{unknown:,} of them stand last: when they happened is not known.",) if unknown else ()
     sentence = f"{len(frame):,} event{'' if len(frame) == 1 else 's'}{span}."
-    return Finding("timeline", "listed", sentence, "", {"events": events, "onset": onset, "end": end}, _readable(frame), notes=notes)
+    return Finding("timeline", "listed", sentence, "", {"events": events, "onset": onset, "end": end}, _readable(frame, zone), notes=notes)
 
 
-def _readable(frame: pd.DataFrame) -> pd.DataFrame:
+def _readable(frame: pd.DataFrame, zone: tzinfo | None) -> pd.DataFrame:
     """The table that people read: time, what, who, evidence; a note that came late says when it was written down."""
     import pandas as pd
 
     rows, days = [], {at.date() for at in frame["at"].dropna()}
+    elsewhere = zone is not None and any(at.astimezone(zone).utcoffset() for at in frame["at"].dropna())
     for row in frame.to_dict("records"):
         at, latest, recorded = _py(row["at"]), _py(row["latest"]), _py(row["recorded_at"])
         pattern = "%H:%M:%S" if len(days) < 2 else "%Y-%m-%d %H:%M:%S"
         when = "unknown" if at is None else f"{at:{pattern}}" + (f" – {latest:%H:%M:%S}" if latest else "")
+        there = {f"time ({zone})": "" if at is None else f"{at.astimezone(zone):{pattern}}"} if elsewhere else {}
         late = at is not None and recorded is not None and (recorded - at).total_seconds() > LATE_S
         evidence = f"{row['evidence']}, written down {recorded:%H:%M:%S}" if late and row["actor"] else row["evidence"]
-        rows.append({"time (UTC)": when, "what": row["what"], "who": row["actor"], "evidence": evidence})
+        rows.append({"time (UTC)": when, **there, "what": row["what"], "who": row["actor"], "evidence": evidence})
     return pd.DataFrame(rows)
 
 

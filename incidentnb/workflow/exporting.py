@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Any
 from incidentnb import times
 from incidentnb.exceptions import InputError
 from incidentnb.record import incident as records
-from incidentnb.record import journal, team
+from incidentnb.record import journal, pseudonyms, team
 from incidentnb.workflow import running
 
 _NO_NEWS = ("run", "export", "finding", "section_failed")  # entries that a new run of the notebook would not show otherwise
@@ -29,10 +30,12 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
         cells: progress of executing, as ``notebook.execute`` takes it.
 
     Returns:
-        The files, ``appendix.html`` …; a given ``run`` keeps its own name.
+        The files, ``appendix.html`` …; a given ``run`` keeps its own name, and for other eyes than the public's theirs is in it
+        (``appendix.internal.html``), so that none is shared by mistake.
 
     Raises:
         InputError: no incident there, no such kind, no such run.
+        Refused: a value that is known to be a secret would still be in it; an older export stays.
     """
     from incidentnb.publish import appendix, forms, redaction
 
@@ -43,20 +46,40 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
             raise InputError("--to", f"{kind} is none of {', '.join(forms.FORMS)}")
     chosen = _given(folder, run) if run is not None else _latest(folder, cells)
     known = records.load(folder, _as_of(appendix.read(chosen)))
-    written = []
+    written, head = [], header(known)
+    stem = ("appendix" if run is None else chosen.stem) + ("" if audience == "public" else f".{audience}")
+    page = {key: value for key, value in head.items() if key != "account"}  # what a form does not show is not counted as hidden in it
+    key, private = pseudonyms.make(folder), _private(folder, chosen, head)
     for kind in dict.fromkeys(to):
-        out = folder / "exports" / f"{'appendix' if run is None else chosen.stem}{forms.FORMS[kind][0]}"
-        made = appendix.export(chosen, out, to=kind, header=header(known), audience=audience, extra=extra)
-        body = {"path": str(out.relative_to(folder)), "sha256": made.digest, "run": chosen.name, "head": journal.head(folder),
+        out = folder / "exports" / f"{stem}{forms.FORMS[kind][0]}"
+        made = appendix.export(chosen, out, to=kind, header=head if kind in forms.DATA else page, audience=audience, key=key,
+                               extra=extra, known=private)
+        body = {"path": str(out.relative_to(folder)), "sha256": made.digest, "run": chosen.name, "head": head["journal"]["head"],
                 "audience": audience, "hidden": made.hidden}
         journal.append(folder, "export", body, occurred_at=times.now())
         written.append(out)
     return written
 
 
+def _private(folder: Path, run: Path, head: dict[str, Any]) -> dict[str, str]:
+    """Value → kind of what the evidence says is secret or personal, as far as it could stand in this export."""
+    from incidentnb.evidence import private
+    from incidentnb.publish.hiding import names, values
+
+    text = re.sub(r"\\[nrt\"]", " ", f"{run.read_text(encoding='utf-8', errors='replace')} {head}")
+    words = {word.strip(".,:;!?*_`") for word in re.findall(r"[^\s\"'<>|,;(){}\[\]=&\\]{6,200}", text)}
+    words |= {part for word in words if ":" in word or "/" in word for part in re.split(r"[:/]", word)}
+    try:
+        return private.values(folder / "evidence", {word for word in words if values.stands_alone(word)}, names.kind_of, values.PERSONAL)
+    except InputError:  # no evidence, or none that can be read: what the page itself says must do
+        return {}
+
+
 def header(known: records.Incident) -> dict[str, Any]:
     """What stands at the head of an export, from the record and what was read; a path tells nothing of the machine but its last folder."""
+    from incidentnb.case import recorded
     from incidentnb.evidence import table
+    from incidentnb.publish import account
     from incidentnb.publish.heading import heading
 
     try:
@@ -65,9 +88,16 @@ def header(known: records.Incident) -> dict[str, Any]:
         manifest = {"inputs": [], "digest": ""}
     inputs = [{**{k: v for k, v in entry.items() if k != "parts"}, "path": "/".join(Path(entry["path"]).parts[-2:])}
               for entry in manifest["inputs"]]
-    said = [found.body.get("sentence") for found in map(known.finding, ("onset", "recovery")) if found is not None]
-    return heading(known, inputs=inputs, head=journal.head(known.folder), evidence=manifest["digest"],
-                   summary=" ".join(str(sentence) for sentence in said if sentence))
+    answers = account.answers(known)
+    return heading(known, inputs=inputs, evidence=manifest["digest"]) | {
+        "journal": _stand(known), "account": account.account(known, recorded.changes(known, answers, inputs), answers)}
+
+
+def _stand(known: records.Incident) -> dict[str, Any]:
+    """How many entries the journal has, and the digest of the last; what only tells of exports does not count, else no two would be alike."""
+    last = next((entry.seq for entry in reversed(known.entries) if entry.kind != "export"), 0)
+    after = next((entry for entry in journal.read(known.folder, damaged="skip") if entry.seq > last), None)
+    return {"entries": last, "head": after.prev if after is not None else journal.head(known.folder)}
 
 
 def _as_of(notebook: dict[str, Any]) -> datetime | None:

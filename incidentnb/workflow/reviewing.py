@@ -11,7 +11,7 @@ from typing import Any
 from incidentnb import atomic, times
 from incidentnb.exceptions import InputError
 from incidentnb.record import incident as records
-from incidentnb.record import journal, statements, team
+from incidentnb.record import journal, pseudonyms, statements, team
 
 PLACE = Path("exports") / "postmortem.md"
 ACTIONS = ("csv", "github")
@@ -82,7 +82,8 @@ def postmortem(folder: Path | str, *, check: bool = False, actions: str | None =
     if check and existing is None:
         raise InputError(str(path), "there is no postmortem to check", "incidentnb postmortem makes it")
     rules = redaction.rules_of(ours.redaction)
-    made = documents.postmortem(known, existing or "", own=Path(templates) if templates else ours.templates, audience=audience, rules=rules)
+    key = pseudonyms.read(folder) if check else pseudonyms.make(folder)
+    made = documents.postmortem(known, existing or "", own=Path(templates) if templates else ours.templates, audience=audience, rules=rules, key=key)
     written = not check and made.text != existing
     if written:
         _write(path, made.text)
@@ -90,7 +91,7 @@ def postmortem(folder: Path | str, *, check: bool = False, actions: str | None =
         _record(folder, path, made, audience)
     context = blame.context_of(known, [person.name for person in ours.roster])
     flags = blame.lint((existing or "") if check else made.text, context, generated=made.parts, today=times.now().astimezone(known.zone).date())
-    files = _actions(known, actions, audience, rules) if actions else ()
+    files = _actions(known, actions, audience, rules, key) if actions else ()
     return Review(folder, path, made.blanks, tuple(flags), made.edited, made.conflicts, tuple(files), made.hidden, written, check,
                   check and made.text != existing)
 
@@ -121,7 +122,7 @@ def _record(folder: Path, path: Path, made: Any, audience: str) -> None:
         statements.record_export(folder, body, at=times.now())
 
 
-def _actions(known: records.Incident, kind: str, audience: str, rules: Sequence[Any]) -> list[Path]:
+def _actions(known: records.Incident, kind: str, audience: str, rules: Sequence[Any], key: bytes | None) -> list[Path]:
     """Write the action items beside the postmortem; files of items that are no more go."""
     from incidentnb.publish import redaction
     from incidentnb.publish.review import actions
@@ -129,7 +130,7 @@ def _actions(known: records.Incident, kind: str, audience: str, rules: Sequence[
     names: dict[str, str] = {}
 
     def hide(text: str) -> str:
-        return redaction.redact(text, audience=audience, names=names, extra=rules)[0]
+        return redaction.redact(text, audience=audience, names=names, key=key, extra=rules)[0]
     if kind == "csv":
         path = known.folder / "exports" / "actions.csv"
         _write(path, actions.as_csv(known, hide))

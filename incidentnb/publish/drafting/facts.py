@@ -55,6 +55,7 @@ class Facts:
         audience: whose eyes it is for, as ``redaction`` knows them.
         rules: redaction rules of the team.
         names: what was hidden so far, value → pseudonym.
+        key: of the incident's pseudonyms, where it has one.
     """
 
     incident: Incident
@@ -62,10 +63,11 @@ class Facts:
     audience: str = "internal"
     rules: tuple[redaction.Rule, ...] = ()
     names: dict[str, str] = field(default_factory=dict)
+    key: bytes | None = None
 
     def fact(self, text: object, *rests_on: int | None, limit: int = 300) -> Fact:
         """Text of people or logs as a fact: secrets hidden, inert in a message, one line."""
-        hidden, _ = redaction.redact(str(text or ""), audience=self.audience, names=self.names, extra=self.rules)
+        hidden, _ = redaction.redact(str(text or ""), audience=self.audience, names=self.names, key=self.key, extra=self.rules)
         return Fact(sinks.message(hidden, limit), tuple(dict.fromkeys(seq for seq in rests_on if seq is not None)))
 
     def phrase(self, text: object, *rests_on: int | None, limit: int = 300) -> Fact:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from incidentnb import places
 from incidentnb.publish.forms import Made
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 TEMPLATE = "incidentnb"
 
@@ -18,8 +23,11 @@ def make(model: Mapping[str, Any], folder: str = "", to: str = "html") -> Made:
 
 def render(model: Mapping[str, Any]) -> str:
     """The model as HTML."""
+    return _template(places.templates() / TEMPLATE).render(resources={"appendix": model})
+
+
+@cache
+def _template(folder: Path) -> Template:
     from jinja2 import Environment, FileSystemLoader
 
-    loader = FileSystemLoader(places.templates() / TEMPLATE)
-    environment = Environment(loader=loader, autoescape=True, keep_trailing_newline=True)
-    return environment.get_template("index.html.j2").render(resources={"appendix": model})
+    return Environment(loader=FileSystemLoader(folder), autoescape=True, keep_trailing_newline=True).get_template("index.html.j2")

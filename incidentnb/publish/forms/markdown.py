@@ -1,17 +1,22 @@
-"""The appendix as Markdown that GitHub, GitLab and wikis render: pipe tables, pictures beside it, no HTML."""
+"""The appendix as Markdown that GitHub, GitLab and wikis render: pipe tables, pictures beside it, no HTML at all.
+
+What stands in the sections is the sanitised HTML of the page, written anew (``marked``), so both tell the same. Code and queries come
+last, and each answer leads to its query.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from incidentnb import findings, sinks
-from incidentnb.publish import safe
-from incidentnb.publish.forms import Made
+from incidentnb.publish.forms import Made, marked, pictures
 
-_CODE = re.compile(r"(^```.*?^```|^~~~.*?^~~~|`[^`\n]*`)", re.MULTILINE | re.DOTALL)
+INPUTS = ("path", "format", "lines", "parsed", "continuation", "rejected", "zone", "zone_source", "digest")
+COUNTS = {"lines", "parsed", "continuation", "rejected"}
 
 
 def make(model: Mapping[str, Any], folder: str, to: str = "md") -> Made:
@@ -20,101 +25,159 @@ def make(model: Mapping[str, Any], folder: str, to: str = "md") -> Made:
     Args:
         model: as ``page.page`` makes it.
         folder: the folder beside the document that the pictures will lie in.
+        to: ``md``.
     """
     files: dict[str, bytes] = {}
-    parts = [f"# {sinks.markdown(model['title'])}", sinks.markdown(model["kicker"])]
+    anchors = Anchors()
+    head = [anchors.heading(model["title"], 1), *_head(model)]
+    contents, body = [anchors.heading("Contents", 2)], []
+    asked: list[tuple[str, list[str]]] = []
+    for section in model["sections"]:
+        body.append(anchors.heading(section["title"], 2))
+        contents.append(anchors.last)
+        body += _section(section, folder, files, anchors, asked)
+    body.append(anchors.heading("Provenance", 2))
+    contents.append(anchors.last)
+    body += _provenance(model)
+    if asked:
+        body.append(anchors.heading("How each answer was asked", 2))
+        contents.append(anchors.last)
+        body += _queries(asked, anchors)
+    if code := _code(model):
+        body.append(anchors.heading("Code", 2))
+        contents.append(anchors.last)
+        body += code
+    listed = "\n".join(f"{n}. {link}" for n, link in enumerate(contents[1:], 1))
+    parts = [*head, contents[0], listed, *body]
+    text = "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
+    return Made(anchors.resolve(text).encode("utf-8", "replace"), files)
+
+
+class Anchors:
+    """Headings and the links to them, by the rule that GitHub and GitLab share: lower case, words, hyphens; a number for the second of a name."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+        self._kept: dict[str, str] = {}
+        self._slug = ""
+        self.last = ""  # a link to the last heading
+
+    def heading(self, text: object, level: int) -> str:
+        """A heading; ``last`` leads to it."""
+        shown = " ".join(str(text).split())
+        self._slug = self.slug(sinks.visible(shown))
+        self.last = f"[{sinks.markdown(shown)}](#{self._slug})" if self._slug else sinks.markdown(shown)
+        return f"{'#' * level} {sinks.markdown(shown)}"
+
+    def slug(self, text: str) -> str:
+        """The anchor that a heading gets, and each time another one."""
+        kept = "".join(c for c in text.lower() if c in " -" or unicodedata.category(c)[0] in "LM" or unicodedata.category(c) in ("Nd", "Pc"))
+        slug = kept.strip().replace(" ", "-")
+        count = self._seen.get(slug, 0)
+        self._seen[slug] = count + 1
+        if not count or not slug:
+            return slug
+        numbered = f"{slug}-{count}"
+        self._seen.setdefault(numbered, 1)
+        return numbered
+
+    def promise(self, key: int) -> str:
+        """A mark for a link to a heading that comes later; no text that went through a sink can hold it."""
+        return f"\x00{key}\x00"
+
+    def keep(self, key: int) -> None:
+        """The last heading is the one that was promised under this key."""
+        self._kept[str(key)] = self._slug
+
+    def resolve(self, document: str) -> str:
+        """The document with each promised link in its place."""
+        return re.sub("\x00(\\d+)\x00", lambda m: f"[How this was asked](#{self._kept.get(m[1], '')})", document)
+
+
+def _head(model: Mapping[str, Any]) -> list[str]:
+    """What stands before the contents: what it is, how bad, what is missing, the summary, milestones and metrics."""
     badges = [sinks.markdown(model[key]) for key in ("severity", "status") if model[key]]
-    parts += [f"**{' · '.join(badges)}**"] if badges else []
-    parts += [f"As known at {sinks.markdown(model['as_of']['text'])}."] if model["as_of"] else []
-    if model["banner"]:
-        groups = [f"> - {sinks.markdown(g['state'])}: {sinks.markdown(g['names'])}" for g in model["banner"]["groups"]]
-        parts.append("\n".join([f"> **{sinks.markdown(model['banner']['head'])}**", ">", *groups, ">",
-                                f"> {sinks.markdown(model['banner']['count'])}"]))
+    parts = [sinks.markdown(model["kicker"]), *([marked.around("**", " · ".join(badges))] if badges else [])]
+    parts += [f"As known at {sinks.markdown(model['as_of']['text'], starts=False)}."] if model["as_of"] else []
+    if banner := model["banner"]:
+        groups = [f"> - {sinks.markdown(g['state'])}: {sinks.markdown(g['names'], starts=False)}" for g in banner["groups"]]
+        parts.append("\n".join([f"> {marked.around('**', sinks.markdown(banner['head'], starts=False))}", ">", *groups, *([">"] if groups else []),
+                                f"> {sinks.markdown(banner['count'])}"]))
     parts += [f"> {sinks.markdown(notice)}" for notice in model["notices"]]
     parts += [sinks.markdown(model["summary"])] if model["summary"] else []
-    parts += [_head_table(model)] if model["facts"] or model["metrics"] else []
-    parts.append("## Contents\n\n" + "\n".join(f"{n}. {sinks.markdown(s['title'])}" for n, s in enumerate(model["sections"], 1)))
-    for section in model["sections"]:
-        parts.append(f"## {sinks.markdown(section['title'])}")
-        if section["state"] != "completed":
-            parts.append(f"> {sinks.markdown(section['state'])}{': ' + sinks.markdown(section['why'], 500) if section['why'] else ''}")
-        parts += [_safely(part, folder, files) for part in section["parts"]]
-    parts.append(_provenance(model))
-    code = [(s["title"], c["source"]) for s in [*model["sections"], model["setup"]] for c in s["code"]]
-    if code:
-        parts.append("## Code")
-        parts += [f"{sinks.markdown(title)}:\n\n{fenced(source, 'python')}" for title, source in code]
-    return Made(("\n\n".join(part for part in parts if part.strip()) + "\n").encode("utf-8", "replace"), files)
+    if model["facts"]:
+        rows = [[fact["name"], "; ".join(part for part in (fact["text"], fact.get("note"), local(fact)) if part)] for fact in model["facts"]]
+        parts.append(_table(("What", "Value"), rows))
+    if model["metrics"]:
+        rows = [[f"{m['name']} ({m['long']})" if m["long"] else m["name"], m["text"], m["span"], m["provenance"]] for m in model["metrics"]]
+        parts.append(_table(("Metric", "Value", "From → to (UTC)", "By"), rows, [False, True]))
+    return parts
 
 
-def _head_table(model: Mapping[str, Any]) -> str:
-    rows = []
-    for fact in model["facts"]:
-        more = [fact.get("note") or "", f"{fact['local']} {fact['zone']}" if fact.get("local") else ""]
-        rows.append((fact["name"], "; ".join([fact["text"], *(m for m in more if m)])))
-    rows += [(f"{m['name']} {m['long']}".strip(), "; ".join(p for p in (m["text"], m["span"], m["provenance"]) if p))
-             for m in model["metrics"]]
-    return "\n".join(["| | |", "| --- | --- |", *(f"| {sinks.markdown(name)} | {sinks.markdown(text)} |" for name, text in rows)])
+def local(fact: Mapping[str, Any]) -> str:
+    """A moment of the head in the zone of the incident; empty where that is UTC."""
+    return f"{fact['local']} {fact['zone']}" if fact.get("local") else ""
 
 
-def _safely(part: Mapping[str, Any], folder: str, files: dict[str, bytes]) -> str:
+def _section(section: Mapping[str, Any], folder: str, files: dict[str, bytes], anchors: Anchors, asked: list[tuple[str, list[str]]]) -> list[str]:
+    """What a section holds: words, answers, figures, tables. Its queries are collected for the end."""
+    parts, queries = [], list[str]()
+    key = len(asked)
+
+    def ask(query: str) -> str:
+        if query not in queries:
+            queries.append(query)
+        return anchors.promise(key)
+
+    if section["state"] != "completed":
+        why = f": {sinks.markdown(section['why'], 500, starts=False)}" if section["why"] else ""
+        parts.append(f"> {marked.around('**', sinks.markdown(section['state'], starts=False))}{why}")
+    words = marked.Writer(marked.LONG, anchors.heading)
+    outputs = marked.Writer(marked.LONG if section["timeline"] else marked.SHORT, asked=ask)
+    for part in section["parts"]:
+        parts += _part(part, words if part["kind"] == "words" else outputs, folder, files)
+    if queries:
+        asked.append((section["title"], queries))
+    return parts
+
+
+def _part(part: Mapping[str, Any], writer: marked.Writer, folder: str, files: dict[str, bytes]) -> list[str]:
     try:
-        return _part(part, folder, files)
+        picture = pictures.keep(part["output"], files) if part["kind"] == "output" else None
+        if picture is not None:
+            return [f"![{sinks.markdown(picture.alt, 1000, starts=False)}]({quote(folder)}/{picture.name})"]
+        return writer.blocks(part["html"])
     except Exception as problem:  # noqa: BLE001  one hostile output must not cost the export
-        return f"*An output could not be shown: {type(problem).__name__}.*"
+        return [f"*An output could not be shown: {type(problem).__name__}.*"]
 
 
-def _part(part: Mapping[str, Any], folder: str, files: dict[str, bytes]) -> str:
-    if part["kind"] == "words":
-        return inert(part["markdown"], links=True)
-    output = part["output"]
-    if output.get("output_type") == "stream":
-        return fenced(sinks.clip(_shown(safe.joined(output.get("text"))), safe.TEXT_LIMIT))
-    if output.get("output_type") == "error":
-        return f"**{sinks.markdown(output.get('ename'))}: {sinks.markdown(output.get('evalue'), 1000)}**"
-    data, metadata = output.get("data") or {}, output.get("metadata") or {}
-    for mime, ending in (("image/svg+xml", "svg"), ("image/png", "png")):
-        content = safe.picture_bytes(mime, safe.joined(data[mime])) if mime in data else None
-        if content is not None:
-            name = f"figure-{len(files) + 1:02d}-{hashlib.sha256(content).hexdigest()[:8]}.{ending}"
-            files[name] = content
-            alt = (metadata.get(mime) or {}).get("alt") or "A figure without a description"
-            return f"![{sinks.markdown(alt, 1000)}]({folder}/{name})"
-    if "text/markdown" in data:
-        return inert(safe.joined(data["text/markdown"]))
-    return fenced(sinks.clip(_shown(safe.joined(data["text/plain"])), safe.TEXT_LIMIT)) if "text/plain" in data else ""
-
-
-def _provenance(model: Mapping[str, Any]) -> str:
-    lines = ["## Provenance", "\n".join(f"- {line['name']}: {sinks.markdown(line['text'])}" for line in model["provenance"]["lines"])]
-    inputs = model["provenance"]["inputs"]
+def _provenance(model: Mapping[str, Any]) -> list[str]:
+    lines, inputs = model["provenance"]["lines"], model["provenance"]["inputs"]
+    parts = [_table(("What", "Value"), [[line["name"], line["text"]] for line in lines])] if lines else []
     if inputs:
-        names = ("path", "format", "lines", "parsed", "continuation", "rejected", "zone", "zone_source", "digest")
-        cells = [[sinks.markdown(findings.cell(i[n])) for n in names] for i in inputs]
-        rows = [[n.replace("_", " ") for n in names], ["---"] * len(names), *cells]
-        lines.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+        rows = [[findings.cell(one[name]) for name in INPUTS] for one in inputs]
+        parts.append(_table([name.replace("_", " ") for name in INPUTS], rows, [name in COUNTS for name in INPUTS]))
     if model["hidden"]:
-        lines.append("Hidden in this export: " + ", ".join(f"{h['count']:,} × {h['kind']}" for h in model["hidden"]) + ".")
-    lines += [inert(part["markdown"], links=True) for part in model["about"]]
-    return "\n\n".join(line for line in lines if line)
+        hidden = ", ".join(f"{h['count']:,} × {sinks.markdown(h['kind'], starts=False)}" for h in model["hidden"])
+        parts.append(f"Hidden in this export: {hidden}.")
+    return parts + [block for part in model["about"] for block in marked.Writer(marked.LONG).blocks(part["html"])]
 
 
-def inert(source: str, *, links: bool = False) -> str:
-    """Markdown whose raw HTML, pictures and (without ``links``) links are text; what stands in code stays."""
-    pieces = _CODE.split(source)
-    for n in range(0, len(pieces), 2):
-        piece = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", pieces[n]).replace("![", "!\\[")
-        pieces[n] = piece.replace("](", "]\\(") if not links else re.sub(r"\]\((?!\s*(?:https?://|#))", r"]\\(", piece)
-        pieces[n] = re.sub(r"^(\s{0,3}\[[^\]\n]*\]):", r"\1&#58;", pieces[n], flags=re.MULTILINE) if not links else pieces[n]
-    return "".join(pieces).strip()
+def _queries(asked: Iterable[tuple[str, list[str]]], anchors: Anchors) -> list[str]:
+    """Each section's queries under a heading of its own, which the answers lead to."""
+    parts = []
+    for key, (title, queries) in enumerate(asked):
+        parts.append(anchors.heading(title, 3))
+        anchors.keep(key)
+        parts += [sinks.markdown_fence(query, "sql") for query in queries]
+    return parts
 
 
-def fenced(text: str, language: str = "") -> str:
-    """Text as a code block whose fence is longer than any in it."""
-    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
-    fence = "`" * (longest + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+def _code(model: Mapping[str, Any]) -> list[str]:
+    return [f"{marked.around('**', sinks.markdown(section['title'], starts=False))}\n\n{sinks.markdown_fence(code['source'], 'python')}"
+            for section in [*model["sections"], model["setup"]] for code in section["code"]]
 
 
-def _shown(text: str) -> str:
-    return sinks.visible(re.sub(r"\x1b\[[0-9;]{0,40}m", "", text), keep="\n\t")
+def _table(head: Iterable[str], rows: Iterable[Iterable[Any]], numeric: Iterable[bool] = ()) -> str:
+    return marked.table([sinks.markdown(name, starts=False) for name in head],
+                        [[sinks.markdown(value, starts=False) for value in row] for row in rows], numeric)

@@ -1,0 +1,99 @@
+"""The page as it is printed: nothing is folded, long tables are cut and say so, the code stands at the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from incidentnb import sinks
+from incidentnb.publish import tree
+from incidentnb.publish.forms import html
+from incidentnb.publish.tree import Node
+
+ROWS, TEXT = 12, 3000  # of a table that is folded on the screen; characters of a block of text
+_LINE, _WIDEST, _WORD = 100.0, 56, 24  # characters of a table's line, of a column's longest text, of its longest word
+_PICTURES = {code + 0x2400: f"‹U+{code:04X}›" for code in (*range(32), 0x21)} | {0x2421: "‹U+007F›"}  # few fonts have pictures of control characters
+_TOUCHED = re.compile(r"<(?:details|figure|table|pre)\b")
+
+
+def render(model: Mapping[str, Any]) -> str:
+    """The model as HTML for paper, by the template of the page."""
+    sections = [{**section, "parts": [_printed(part) for part in section["parts"]]} for section in model["sections"]]
+    setup = {**model["setup"], "parts": [_printed(part) for part in model["setup"]["parts"]]}
+    return html.render({**model, "sections": sections, "setup": setup, "paper": True}).translate(_PICTURES)
+
+
+def _printed(part: Mapping[str, Any]) -> dict[str, Any]:
+    if not _TOUCHED.search(part["html"]):
+        return dict(part)
+    root = tree.parse(part["html"])
+    _lay_out(root)
+    return {**part, "html": "".join(map(written, root.children))}
+
+
+def _lay_out(node: Node, folded: bool = False) -> None:
+    """Turn what is folded into a block under its name and cut its tables; clip long texts; give each table's columns their widths."""
+    for child in [child for child in node.children if isinstance(child, Node)]:
+        inside = folded or child.tag == "details"
+        if child.tag == "details":
+            child.tag, child.attributes = "div", {"class": "unfolded"}
+        elif child.tag == "summary":
+            child.tag, child.attributes = "p", {"class": "fold"}
+        elif child.tag == "figure":  # a printer would make two figures of it and its picture, one of them without a description
+            child.tag, child.attributes = "div", {"class": "figure"}
+        elif child.tag == "pre" and len(text := tree.text_of(child)) > TEXT:
+            child.children = [sinks.clip(text, TEXT)]
+        elif child.tag == "table":
+            if inside:
+                _cut(node, child)
+            _widths(child)
+        _lay_out(child, inside)
+
+
+def _cut(parent: Node, table: Node) -> None:
+    """Leave the first rows of a table and say below it how many are not printed."""
+    rows = [(body, row) for body in table.children if isinstance(body, Node) and body.tag == "tbody"
+            for row in body.children if isinstance(row, Node) and row.tag == "tr"]
+    if len(rows) <= ROWS + 5:
+        return
+    for body, row in rows[ROWS:]:
+        body.children = [child for child in body.children if child is not row]
+    place = next(n for n, child in enumerate(parent.children) if child is table)
+    told = f"{len(rows) - ROWS:,} more rows are not printed; the page (HTML) and the executed notebook have them."
+    parent.children.insert(place + 1, Node("p", {"class": "note"}, [told]))
+
+
+def _widths(table: Node) -> None:
+    """Write down how wide each column is, from the lengths of its texts: a printer that measures each text itself takes for ever."""
+    cells = tree.table(table)
+    rows = [row for row in (cells.head, *cells.rows) if row]
+    if not rows:
+        return
+    columns = [[tree.text_of(row[n]) for row in rows] for n in range(len(rows[0]))]
+    words = [max((len(word) * bold for bold, text in _bold(texts, bool(cells.head)) for word in text.split()), default=1) for texts in columns]
+    wanted = [min(max(map(len, texts)), _WIDEST) for texts in columns]
+    shares = [max(want, min(word, _WORD)) + 2.5 for want, word in zip(wanted, words, strict=True)]
+    least = [min(word, _WORD) + 2.5 for word in words]
+    total = sum(shares)
+    if total > _LINE:  # what is wider than its longest word gives way
+        spare, room = total - sum(least), max(_LINE - sum(least), 0.0)
+        shares = [low + (share - low) * room / spare if spare else low for share, low in zip(shares, least, strict=True)]
+        total = max(sum(shares), _LINE)
+    columns_of = [Node("col", {"style": f"width: {100 * share / total:.2f}%"}) for share in shares]
+    table.attributes["style"] = f"width: {min(100, 100 * total / _LINE):.1f}%"
+    caption = [child for child in table.children if isinstance(child, Node) and child.tag == "caption"]
+    table.children = [*caption, Node("colgroup", {}, columns_of), *(child for child in table.children if child not in caption)]
+
+
+def _bold(texts: list[str], headed: bool) -> list[tuple[float, str]]:
+    """The texts of a column, each with how wide its letters are: those of the heading are bold."""
+    return [(1.2 if headed and n == 0 else 1.0, text) for n, text in enumerate(texts)]
+
+
+def written(node: Node | str) -> str:
+    """A node of sanitised HTML as HTML again."""
+    if isinstance(node, str):
+        return sinks.html(node, len(node))
+    names = "".join(f' {name}="{sinks.html(value, len(value))}"' for name, value in node.attributes.items())
+    return f"<{node.tag}{names}>" + ("" if node.tag in tree.VOID else f"{''.join(map(written, node.children))}</{node.tag}>")
