@@ -67,7 +67,7 @@ PREFIXED = {
     "digitalocean": lambda r: "dop_v1_" + some(r, HEX, 64), "vault": lambda r: "hvs." + some(r, ALNUM, 24), "shopify": lambda r: "shpat_" + some(r,
         HEX, 32),
     "databricks": lambda r: "dapi" + some(r, HEX, 32), "huggingface": lambda r: "hf_" + some(r, ALNUM, 34),
-        "docker": lambda r: "dckr_pat_" + some(r, ALNUM, 27),
+    "docker": lambda r: "dckr_pat_" + some(r, ALNUM, 27),
     "grafana": lambda r: "glsa_" + some(r, ALNUM, 32) + "_" + some(r, HEX, 8), "square": lambda r: "sq0atp-" + some(r, ALNUM, 22),
     "atlassian": lambda r: "ATATT3xFfGF0" + some(r, ALNUM + "-_", 160) + "=" + some(r, UPPER, 8), "telegram": lambda r: some(r, "123456789",
         10) + ":AA" + some(r, ALNUM, 33),
@@ -78,7 +78,7 @@ PREFIXED = {
 # where any token may stand, without a name that tells what it is
 ANYWHERE = [
     "retrying with {v} after 401", '{{"level":"error","msg":"upstream rejected {v}"}}', "level=warn msg=\"bad key {v}\"",
-        "GET /v1/x?k={v}&page=2 HTTP/1.1",
+    "GET /v1/x?k={v}&page=2 HTTP/1.1",
     "    raise AuthError('{v}')", "curl -H 'X-Thing: {v}' https://api.example.com/", "export THING={v}", "thing: {v}", "<thing>{v}</thing>",
     '{{"body":"{{\\"thing\\":\\"{v}\\"}}"}}', "SELECT * FROM t WHERE k = '{v}'", "id%3D{v}%26x%3D1", "[{v}]", "({v})", "{v}", "thing={v}, other=1",
         "at {v}.",
@@ -191,14 +191,14 @@ def _personal(kind):
             "email": lambda: f"{user(rng)}{rng.choice(['', '+tag', '_x'])}@{rng.choice(WORDS)}.{rng.choice(['com', 'org', 'co.uk', 'example'])}",
             "ipv4": lambda: ".".join(str(rng.randint(1, 254)) for _ in range(4)).replace("127.", "128."),
             "ipv6": lambda: rng.choice([":".join(some(rng, HEX, 4) for _ in range(8)), "2001:db8::" + some(rng, "123456789abcdef", 3),
-                "fe80::1ff:fe23:" + some(rng, "123456789", 4) + ":890a"]),
+            "fe80::1ff:fe23:" + some(rng, "123456789", 4) + ":890a"]),
             "phone": lambda: rng.choice(["+49 30 ", "+1 415 555 ", "+44 20 7946 ", "+4917", "+1-212-555-", "+33 6 12 34 "]) + some(rng, "123456789",
                 4) + "12",
             "ssn": lambda: f"{rng.randint(100, 665)}-{rng.randint(10, 99)}-{rng.randint(1000, 9999)}",
         }[kind]()
         template = rng.choice([
             "sent to {v} ok", '{{"x":"{v}","n":1}}', "level=info addr=\"{v}\"", "GET /x?q={v}&b=1", "addr: {v}", "<a>{v}</a>", "('{v}', 3)",
-                "\\\"x\\\":\\\"{v}\\\"",
+            "\\\"x\\\":\\\"{v}\\\"",
             "from {v}, retrying", "[{v}]", "{v} - - [23/Nov/2026:14:03:20 +0000] \"GET / HTTP/1.1\" 200 1", "WHERE a = '{v}'"])
         if kind == "email" and rng.random() < .15:
             value = value.replace("@", "%40")

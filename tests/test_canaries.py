@@ -100,7 +100,7 @@ def incident(harmless: bool, rounds: int = 6) -> tuple[dict, dict, dict[str, str
                  f'{p.address()} - {p.user()} [23/Nov/2026:14:03:20 +0000] "GET /cart?access_token={p.secret()}&n=3 HTTP/1.1" 500 12 "-" '
                  f'"agent/{p.token()}"',
                  f"Authorization: Bearer {p.secret()}x1", f"Cookie: sid={p.secret()}", f"mail to {p.mail()}", f"postgres://app:{p.secret()}@db/x",
-                     f"seen {who} again", by_column]
+                 f"seen {who} again", by_column]
         pipes = "| user | password | n |\n| --- | --- | --- |\n" + "\n".join(f"| {p.user()} | {p.secret()} | {i} |" for i in range(4))
         told = onset(notes=(f"decided by {p.mail()}", f"command: deploy --token {p.token()}"), query=f"SELECT 1 -- {p.token()}")
         said = f"note by {p.mail()}: tried {p.token()}, secret={p.secret()}"
@@ -122,9 +122,9 @@ def incident(harmless: bool, rounds: int = 6) -> tuple[dict, dict, dict[str, str
     header = {"incident": "2026-11-23-checkout", "title": f"Checkout 5xx {p.token()}", "severity": "SEV-2", "status": "resolved", "ic": p.mail(),
         "zone": "UTC",
               "scope": f"only user={p.user()} and route POST /orders", "summary": f"change {p.token()} by {p.mail()}",
-                  "milestones": {"started_at": ONSET, "detected_at": minute(66)},
+              "milestones": {"started_at": ONSET, "detected_at": minute(66)},
               "inputs": [{"path": f"logs/{p.token()}.log", "format": "pino JSON", "lines": 1000, "parsed": 970, "continuation": 7, "rejected": 23,
-                  "zone": "UTC",
+              "zone": "UTC",
                           "zone_source": "data", "sha256": "ab" * 32}], "journal": {"head": "cd" * 32, "entries": 12}}
     return content, header, known, p
 

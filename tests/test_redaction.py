@@ -131,9 +131,9 @@ def test_html_keeps_its_structure_and_its_pictures():
 PIECES = ["eyJ", "password=", "a@", "1.1.", "4 ", "+1", ":", "-----BEGIN PRIVATE KEY-----", "cookie: ", "a://", "x", "authorization:",
     'password="a', "ab:",
           "token  ", "Cookie: a=", "https://hooks.slack.com/services/", "[a](", "user=", "key:", "token:", "DE89 3704 0044 ", "insert into t (",
-              "a:b@tcp(",
+          "a:b@tcp(",
           "mysql -p", " --password ", '\\"', '"user":{', "Basic ", "code=", "code%3D", "%40", "user=(", "::", "sk-", "4111-", "<user>", "'pass', '",
-              "cookie=a=b;",
+          "cookie=a=b;",
           "authorization: digest a=b,", "pin=1|", "-----BEGIN PRIVATE KEY-----\n"]
 
 
@@ -285,3 +285,15 @@ def test_many_files_are_read_and_binary_ones_refused_in_one_line(capsys, tmp_pat
     for name in ("c.bin", "d.gz"):
         assert cli.main(["redact", str(tmp_path / name)]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_much_text_has_one_pseudonym_a_value_too(capsysbinary, tmp_path):
+    """More text than is looked at in one go: the lines stay in their order, equal values have equal pseudonyms from the first line to the last."""
+    lines = [f"{n} request done in 12 ms" for n in range(170_000)]
+    lines[7] = lines[-7] = "login failed password=hunter2x from 203.0.113.7"
+    (tmp_path / "a.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert cli.main(["redact", str(tmp_path / "a.log")]) == 0
+    shown = capsysbinary.readouterr().out.decode().splitlines()
+    assert len(shown) == len(lines) and shown[7] == shown[-7] and shown[7].count("⟦") == 2 and "hunter" not in shown[7]
+    assert [line for n, line in enumerate(shown) if n not in (7, len(lines) - 7)] == [line for n, line in enumerate(lines) if n not in (
+        7, len(lines) - 7)]

@@ -7,6 +7,7 @@ import json
 import lzma
 import os
 import re
+import secrets
 import sys
 import zlib
 from collections import Counter
@@ -18,7 +19,7 @@ from incidentnb import sinks
 from incidentnb.exceptions import InputError
 
 SCHEMA = "incidentnb/redact/1"
-_BLOCK, _LONGEST = 8 << 20, 64 << 20  # bytes; a longer line is torn
+_BLOCK, _LONGEST = 4 << 20, 64 << 20  # bytes; a longer line is torn
 _KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY")
 _MOST = 200_000  # values that pseudonyms are numbered for; later ones get theirs of a key, so that nothing grows with the file
 
@@ -33,26 +34,28 @@ def run(args: argparse.Namespace) -> int:
     from incidentnb.publish import redaction
     from incidentnb.record import team
 
-    extra = redaction.rules_of(team.load(os.curdir).redaction)
+    given = team.load(os.curdir).redaction
+    extra = redaction.rules_of(given)
     names, hidden = redaction.Names(most=_MOST), Counter[str]()
     found: list[dict[str, Any]] = []
-    for path in files.expand(args.paths):
+    paths = files.expand(args.paths)
+    if not (args.explain or args.json):
+        for shown, counts in _shown((block for path in paths for block in _blocks(path)), args.audience, given):
+            hidden.update(counts)
+            sys.stdout.write(shown)
+        paths = []
+    for path in paths:
         line = 1
         for block in _blocks(path):
             text = block.decode("utf-8", "replace")
-            if args.explain or args.json:
-                for one in _explained(text, args.audience, names, extra):
-                    one = {"path": path, "line": line + one.pop("line"), **one}
-                    hidden[one["kind"]] += 1
-                    if args.json:
-                        found.append(one)
-                    else:
-                        _tell(one)
-                line += text.count("\n")
-                continue
-            shown, counts = redaction.redact(text, audience=args.audience, names=names, extra=extra)
-            hidden.update(counts)
-            sys.stdout.write(shown)
+            for one in _explained(text, args.audience, names, extra):
+                one = {"path": path, "line": line + one.pop("line"), **one}
+                hidden[one["kind"]] += 1
+                if args.json:
+                    found.append(one)
+                else:
+                    _tell(one)
+            line += text.count("\n")
     if args.json:
         value = {"schema": SCHEMA, "audience": args.audience, "hidden": dict(sorted(hidden.items())), "found": [
             {key: value for key, value in one.items() if key != "begins"} for one in found]}
@@ -62,6 +65,46 @@ def run(args: argparse.Namespace) -> int:
         counted = ", ".join(f"{n:,} {kind}" for kind, n in sorted(hidden.items()))
         sys.stderr.write(f"incidentnb: hidden: {counted or 'nothing'}\n")
     return 0
+
+
+def _shown(blocks: Iterator[bytes], audience: str, given: Any) -> Iterator[tuple[str, Counter[str]]]:
+    """Each block redacted, in order. A little text has its pseudonyms numbered; much is shared out among processes, which name them by one key."""
+    import itertools
+    import multiprocessing
+    from concurrent.futures import Future, ProcessPoolExecutor
+
+    begun: list[bytes] = []
+    while sum(map(len, begun)) <= _BLOCK and (block := next(blocks, None)) is not None:
+        begun.append(block)
+    key = secrets.token_bytes(32) if sum(map(len, begun)) > _BLOCK else None
+    workers = min(os.cpu_count() or 1, 8)
+    if key is None or workers == 1:
+        names = _redaction_names(key)
+        for block in itertools.chain(begun, blocks):
+            yield _one(block, audience, given, key, names)
+        return
+    waiting: list[Future[tuple[str, Counter[str]]]] = []
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        for block in itertools.chain(begun, blocks):
+            waiting.append(pool.submit(_one, block, audience, given, key))
+            if len(waiting) > workers + 1:
+                yield waiting.pop(0).result()
+        for one in waiting:
+            yield one.result()
+
+
+def _redaction_names(key: bytes | None) -> Any:
+    from incidentnb.publish import redaction
+
+    return redaction.Names(most=_MOST if key is None else 0)
+
+
+def _one(block: bytes, audience: str, given: Any, key: bytes | None, names: Any = None) -> tuple[str, Counter[str]]:
+    """A block as an audience may see it; with a key, a pseudonym depends on the key and the value alone."""
+    from incidentnb.publish import redaction
+
+    names = _redaction_names(key) if names is None else names
+    return redaction.redact(block.decode("utf-8", "replace"), audience=audience, names=names, key=key, extra=redaction.rules_of(given))
 
 
 def _tell(one: dict[str, Any]) -> None:

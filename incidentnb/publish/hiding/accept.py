@@ -25,7 +25,7 @@ _HOLDER = re.compile(r"[*xX•.…_#-]+|<.*|\$?\{.*|\[.*|%[sdrvq]|%\(\w+\)s|\$(?
     r"x{3,}.*|your[_-].*|example.*|&lt;.*|\\u003c.*|…+", re.ASCII | re.DOTALL)
 _CODE = re.compile(r"(?:self|this|os|config|settings|process|req|request|args|params|env|ctx|options|opts|props|data|event|std|cls|new|await)"
                    r"(?:\.|->|::|\?\.|\[).*|[a-z_]\w*(?:\.[A-Za-z_]\w*)+|\w+::\w+.*|Optional\[.*|[A-Za-z_][\w.$]*@[0-9a-f]{3,8}(?:,.*)?|"
-                       r"~?(?:/[\w.-]+){2,}/?", re.ASCII)
+                   r"~?(?:/[\w.-]+){2,}/?", re.ASCII)
 _SYSTEM_USERS = frozenset((  # noqa: SIM905  as above
     "root admin administrator system anonymous nobody guest - -- none null unknown daemon www-data nginx postgres mysql redis ubuntu service default "
     "nil undefined true false n/a na * ? anon anonymoususer apache httpd sys oracle sa ec2-user systemd kubelet kubernetes docker git localhost "
@@ -180,6 +180,9 @@ def _prose(match: re.Match[str], begin: int, end: int, quoted: bool) -> bool:
     return bool(re.fullmatch(r"\d{1,4}", value, re.ASCII) and re.match(r" [a-z]", line))
 
 
+_CLOSING = (',"', "}", '"', "&", "\n")  # behind a number in a field, never in a sentence
+
+
 def user_value(match: re.Match[str]) -> bool:
     """Whether the value of a user's field names one: no system account, no share of time, no sentence."""
     text, start = match.string, match.start()
@@ -191,7 +194,7 @@ def user_value(match: re.Match[str]) -> bool:
     value = text[begin:end]
     if kind == "user" and value.isalnum() and value[0].isalpha() and not value.isalpha() and value.isascii() and len(value) > 2:
         return True
-    if len(value) > 300:
+    if len(value) > 300 or (kind == "user" and value.isdigit() and value.strip("0") and text.startswith(_CLOSING, end)):
         return True
     bare = value.strip("\\\"'` \t")
     if not bare or MARK.search(value) or _in_mark(match, name):

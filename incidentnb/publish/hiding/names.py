@@ -23,7 +23,7 @@ _MAYBE = {"token", "sid", "sig", "signature", "session", "sessionid", "sessid", 
     "xsrf",
           "assertion", "verifier", "csrftoken", "xsrftoken", "sessionkey"}
 _DIGITS = {"otp", "totp", "cvv", "cvc", "cvv2", "cvc2", "pin"}
-_CODES = {"verification", "mfa", "security", "otp", "totp", "sms", "auth", "authorization", "backup", "recovery", "login"}
+CODES = {"verification", "mfa", "security", "otp", "totp", "sms", "auth", "authorization", "backup", "recovery", "login"}
 _USERS = {"user", "username", "userid", "usr", "login", "customer", "customerid", "enduser", "subscriber", "uname", "userlogin", "loginname"}
 _NOT_USERS = {"per", "max", "num", "super", "is", "new", "active", "total", "by", "cpu", "multi", "no", "each", "any", "every", "all", "n", "has",
     "min",
@@ -64,7 +64,7 @@ def secret(name: str) -> str:
         return LIKELY
     if last in _DIGITS:
         return DIGITS
-    if last == "code" and before in _CODES:
+    if last == "code" and before in CODES:
         return DIGITS
     return MAYBE if last in _MAYBE or whole in _MAYBE or whole.endswith(("sessionid", "sessid")) else ""
 

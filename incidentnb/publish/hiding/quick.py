@@ -12,17 +12,18 @@ from typing import Any
 from incidentnb.publish.hiding.rules import FOLD, Rule, Span
 
 BLOCK = 1 << 19  # characters; a block ends at the end of a line
-_LARGE = 1 << 15  # characters from which it pays to ask the quick engine of pyarrow which rules have no hint in a block
+_LARGE = 1 << 15  # characters from which it pays to ask the quick engine of pyarrow which rules have no hint where
+_SMALL = 1 << 13  # characters of the pieces of a block that it is asked for
 REACH = 6000  # characters that a match may have, so that no text is gone over again and again
 _MANY = 6  # hints from which it does
 Hide = Callable[[Rule, str, int], str]  # rule, value, place in the text as it is then → what to show in its stead
 
 
-def pieces(text: str) -> Iterator[str]:
+def pieces(text: str, size: int = BLOCK) -> Iterator[str]:
     """A text in blocks of whole lines."""
     at = 0
-    while len(text) - at > BLOCK:
-        end = text.find("\n", at + BLOCK) + 1 or len(text)
+    while len(text) - at > size:
+        end = text.find("\n", at + size) + 1 or len(text)
         yield text[at:end]
         at = end
     yield text[at:] if at else text
@@ -38,11 +39,18 @@ def redacted(text: str, rules: Sequence[Rule], hide: Hide) -> str:
 
 
 def _block(text: str, rules: Sequence[Rule], hide: Hide) -> str:
-    folded = _folded(text)
-    absent = _absent(folded, tuple(rules)) if len(text) > _LARGE else frozenset()
-    for number, rule in enumerate(rules):
-        if number in absent:
-            continue
+    if len(text) <= _LARGE:
+        return _in_turn(text, _folded(text), rules, hide)
+    small = list(pieces(text, _SMALL))
+    folded = [_folded(piece) for piece in small]
+    absent = _absent(folded, tuple(rules))
+    return "".join(_in_turn(piece, fold, [rule for number, rule in enumerate(rules) if number not in none], hide)
+                   for piece, fold, none in zip(small, folded, absent, strict=True))
+
+
+def _in_turn(text: str, folded: bytes, rules: Sequence[Rule], hide: Hide) -> str:
+    """A text after one rule after the other."""
+    for rule in rules:
         shown = _applied(text, rule, folded, hide)
         if shown is not text:
             text, folded = shown, _folded(shown)
@@ -53,13 +61,26 @@ def _folded(text: str) -> bytes:
     return text.encode("ascii", "replace").translate(FOLD)  # a byte for each character, so that places agree
 
 
-def _absent(folded: bytes, rules: tuple[Rule, ...]) -> frozenset[int]:
-    """The rules with many hints of which none stands in a block, by one pass of an automaton each; pseudonyms bring no such hint."""
+def _absent(folded: list[bytes], rules: tuple[Rule, ...]) -> list[set[int]]:
+    """For each piece the rules of which no hint stands in it, by one pass of an automaton for each that has many hints and one for all whose few
+    hints are rare here; pseudonyms bring no hint.
+    """
+    import re
+
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    block = pa.array([folded], pa.binary())
-    return frozenset(number for number, pattern in _gates(rules) if not pc.match_substring_regex(block, pattern)[0].as_py())
+    block, absent = pa.array(folded, pa.binary()), [set() for _ in folded]
+    gates = _gates(rules)
+    sample, gated = folded[0] + folded[len(folded) // 2], {number for number, _ in gates}
+    rare = [number for number, rule in enumerate(rules) if number not in gated and rule.needles and not rule.anchor
+            and not any(needle in sample for needle in rule.needles)]
+    several = "|".join(re.escape(needle.decode()) for number in rare for needle in rules[number].needles)
+    for numbers, pattern in [*(([number], pattern) for number, pattern in gates), *([(rare, several)] if rare else [])]:
+        for none, there in zip(absent, pc.match_substring_regex(block, pattern).to_pylist(), strict=True):
+            if not there:
+                none.update(numbers)
+    return absent
 
 
 @lru_cache(64)
@@ -105,6 +126,7 @@ def _hinted(text: str, rule: Rule, starts: Iterable[int], hide: Hide, out: list[
     """The same, looking only where a hint stands: fills ``out`` and returns up to where; nothing is called that need not be, for this is the way
     of every line."""
     ask, gate, lead, accepts, several, last, group = rule.pattern.match, rule.gate, rule.lead, rule.accept, rule.spans, rule.last, rule.group
+    first = rule.first
     reach = len(text) if rule.lines else REACH
     done = past = 0
     put = out.append
@@ -114,6 +136,8 @@ def _hinted(text: str, rule: Rule, starts: Iterable[int], hide: Hide, out: list[
         if lead:
             left = text[max(past, at - 64):at]
             at -= len(left) - len(left.rstrip(lead))
+        if first and text[at] not in first and (text[at - 1:at] != "%" or text[at + 2:at + 3] not in first):
+            continue
         if gate is not None and not gate(text, at):
             continue
         match = ask(text, at, at + reach)

@@ -35,7 +35,8 @@ class Rule:
         gate: a quick look at the place of a hint before the pattern is asked.
         spans: the places to hide in an accepted match, where that is not one.
         lines: whether a match may run over several lines.
-        sight: what the folded text of a large block must have for the rule to be asked, in RE2's language; by default one of many hints.
+        first: the characters that a match may begin with; empty for any.
+        sight: what the folded text of a piece must have for the rule to be asked, in RE2's language; by default one of many hints.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Rule:
     spans: Callable[[re.Match[str]], list[Span]] | None = None
     lines: bool = False
     sight: str = ""
+    first: str = ""
     needles: tuple[bytes, ...] = field(default=(), compare=False)
     last: bool = field(default=False, compare=False)
     group: str | int | None = field(default=None, compare=False)
@@ -134,26 +136,30 @@ _PREFIXES = (
     r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}|EAA[A-Za-z0-9]{40,400}|AGE-SECRET-KEY-1[A-Z0-9]{58}|sq0(?:atp|csp)-[\w-]{22,60}|"
     r"ntn_[A-Za-z0-9]{40,60}|secret_[A-Za-z0-9]{40,60}|tfp_\w{40,80}|nvapi-[\w-]{40,100}|ATATT3[\w=-]{50,300}|ATBB[A-Za-z0-9]{24,60}|"
     r"NR(?:AK|II|AL|JS)-[A-Za-z0-9]{20,60}|dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[\w-]{2,40}\.)?[A-Za-z0-9]{40,60}|pul-[a-f0-9]{40}|"
-        r"xkeysib-[a-f0-9]{64}-\w{16}|"
+    r"xkeysib-[a-f0-9]{64}-\w{16}|"
     r"tskey-[\w-]{20,100}|figd_[\w-]{30,60}|sntry[su]_[\w+/=-]{40,400}|pscale_(?:tkn|pw|oauth)_[\w.-]{30,80}|sbp_[a-f0-9]{40}|nfp_\w{36,60}|"
     r"gsk_\w{40,80}|xai-\w{60,100}|r8_\w{30,50}|pplx-\w{40,80}|sqp_[a-f0-9]{40}|squ_[a-f0-9]{40}|LTAI[A-Za-z0-9]{16,24}|"
-        r"dt0[a-z]\d\d\.[A-Z0-9]{24}\.[A-Z0-9]{64}|"
+    r"dt0[a-z]\d\d\.[A-Z0-9]{24}\.[A-Z0-9]{64}|"
     r"CFPAT-[\w-]{40,60}|CCIPAT_\w{20,80}|oy2[a-z0-9]{43}|cio[A-Za-z0-9]{32}|HRKU-[\w-]{36,64}|fm[12]_[\w+/=-]{60,400}|FLWSECK[_-][\w-]{20,60}|"
-        r"ops_eyJ[\w-]{100,2000}|"
+    r"ops_eyJ[\w-]{100,2000}|"
     r"AKCp\w{20,100}|bkua_[a-f0-9]{40}|rdme_\w{60,80}|pnu_\w{36}|duffel_(?:live|test)_[\w-]{40,60}|EZ[AT]K\w{54}|shippo_(?:live|test)_[a-f0-9]{40}|"
     r"PRIVATE-[\w-]{30,}|live_[a-f0-9]{35}|v1\.0-[a-f0-9]{24}-[a-f0-9]{146}|API-[A-Z0-9]{26,40}")
 _PREFIX_HINTS = (
     "akia", "asia", "agpa", "aida", "aroa", "anpa", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "glrt-", "gldt-", "glcbt-",
     "glptt-", "glft-", "glimt-", "glagent-", "gloas-", "glsoat-", "glffct-", "gr1348941", "xox", "xapp-", "sk_live_", "sk_test_", "rk_live_",
-        "rk_test_",
+    "rk_test_",
     "pk_live_", "pk_test_", "whsec_", "sk-", "aiza", "ya29.", "gocspx-", "1//0", "npm_", "pypi-", "doo_v1_", "dop_v1_", "dor_v1_", "sg.", "hvs.",
-        "hvb.",
+    "hvb.",
     "hvr.", "shpat_", "shpca_", "shppa_", "shpss_", "dapi", "lin_api_", "glsa_", "glc_", "rubygems_", "hf_", "dckr_", "pmak-", "eaa",
-        "age-secret-key-1",
+    "age-secret-key-1",
     "sq0", "ntn_", "secret_", "tfp_", "nvapi-", "atatt3", "atbb", "nrak-", "nrii-", "nral-", "nrjs-", "dp.", "pul-", "xkeysib-", "tskey-", "figd_",
     "sntrys_", "sntryu_", "pscale_", "sbp_", "nfp_", "gsk_", "xai-", "r8_", "pplx-", "sqp_", "squ_", "ltai", "dt0", "cfpat-", "ccipat_", "oy2", "cio",
     "hrku-", "fm1_", "fm2_", "flwseck", "ops_eyj", "akcp", "bkua_", "rdme_", "pnu_", "duffel_", "ezak", "eztk", "shippo_", "private-", "live_",
-        "v1.0-", "api-")
+    "v1.0-", "api-")
+_LONG = {"eaa": 40, "cio": 32, "oy0": 43, "sg.": 16, "dt0": 24, "dp.": 16, "sk-": 20, "api-": 26, "live_": 10, "private-": 30, "sq0": 4, "xox": 6}
+_TAIL = {hint: _LONG.get(hint, 10) for hint in (each.translate(str.maketrans("123456789", "0" * 9)) for each in _PREFIX_HINTS)}
+_PREFIX_SIGHT = "|".join(f"(?:{'|'.join(re.escape(hint) for hint, long in _TAIL.items() if long == size)})[a-z0_.=/+-]{{{size}}}"
+                         for size in sorted(set(_TAIL.values())))
 _QUOTE = r"(?:\\{0,7}[\"'`]|%2[27]|&quot;|&\#3[49];|&apos;)"
 _STOP = r"26|22|27|2[cC]|20|7[dD]|0[aAdD]|3[bBeE]"
 # how the value follows the name of a field: = : => in quotes or without, percent-encoded, in XML, after an option, as the second of a pair
@@ -168,10 +174,12 @@ _VALUE = (
     rf"|%3[AaDd](?:%20)?(?:%2[27])?(?P<e>(?:(?-i:[^\s&\"'<>%,;]){{1,4000}}+|%(?!{_STOP})){{1,400}}+))"
     r"|(?:[\"'][^<>\r\n]{0,60}|[ \t][^<>\r\n]{0,100})?>(?:<!\[CDATA\[)?(?P<x>[^<>\r\n\]]{1,4000}+)(?=<|\]\]>)"
     rf"|{_QUOTE}[ \t]{{0,3}}[,;]?[ \t]{{0,3}}(?P<more>{_QUOTE}?(?:[vV]alue|val|"
-        rf"v){_QUOTE}?[ \t]{{0,3}}[:=][ \t]{{0,3}})?b?{_QUOTE}(?P<z>[^\r\n\"'\\<>&]{{1,1000}}+)(?={_QUOTE}))")
+    rf"v){_QUOTE}?[ \t]{{0,3}}[:=][ \t]{{0,3}})?b?{_QUOTE}(?P<z>[^\r\n\"'\\<>&]{{1,1000}}+)(?={_QUOTE}))")
 _SIGHT = r"[a-z0_.-]{0,48}(?:[\"'`\]\\]|&quot;|%00)*[ \t]{0,8}(?:[=:,;>]|->|%0[ad]|&quot;|%00|[\"'` ]+val)"  # what may follow a field's name, folded
 _SECRET_HINTS = ("pass", "pwd", "secret", "token", "key", "sess", "sid", "sig")
 _RARER_HINTS = ("auth", "cred", "otp", "cvv", "cvc", "pin", "csrf", "xsrf", "code", "assertion", "verifier", "saml", "bearer")
+_CODE_SIGHT = f"(?:{'|'.join(sorted(accept.names.CODES))})[^a-z0]{{0,2}}code"
+_RARER_SIGHT = "|".join(hint for hint in _RARER_HINTS if hint not in ("auth", "code"))
 _USER_HINTS = ("user", "usr", "login", "customer", "subscriber")
 _PHONE_HINTS = ("phone", "mobile", "msisdn")
 _SEPARATED = r"\\{0,7}[\"']?\]?[ \t]{0,3}(?:=>|[:=,>]|%3[AaDd])(?:[ \t]|%20){0,3}\[?(?:b(?=[\"']))?\\{0,7}[\"']?"
@@ -197,10 +205,11 @@ RULES: tuple[Rule, ...] = (
         why="a data source name", lead=_WORD + ".-:!#$%^&*+?~;|)[]{}<>"),
     Rule("webhook", ("hooks.", "webhook", "integration/", "bot/v2/hook/"), _pattern(
         r"(?:hooks\.slack\.com/(?:services|workflows|triggers)/|webhooks/(?=\d{15,20}/)|webhook\.office\.com/webhookb2/|"
-            r"hooks\.zapier\.com/hooks/catch/|"
+        r"hooks\.zapier\.com/hooks/catch/|"
         r"outlook\.office\.com/webhook/|webhook/send\?key=|integration/(?=[0-9a-f]{32}/)|bot/v2/hook/)(?P<v>[\w/@.-]{8,300})"),
         lambda m: not accept.placeholder(m["v"]), why="the address of a webhook"),
-    Rule("token", _PREFIX_HINTS, _pattern(rf"{_FREE}(?:{_PREFIXES})(?![A-Za-z0-9_])"), accept.has_run, why="a token by its prefix"),
+    Rule("token", _PREFIX_HINTS, _pattern(rf"{_FREE}(?:{_PREFIXES})(?![A-Za-z0-9_])"), accept.has_run, why="a token by its prefix",
+         sight=_PREFIX_SIGHT),
     Rule("token", (":aa",), _pattern(rf"{_FREE}(?:bot)?\d{{8,10}}:AA[\w-]{{32,34}}(?![\w-])"), why="a bot's token by its shape",
         lead=_DIGITS + "bot"),
     Rule("token", ("8q~", "7q~", "6q~"), _pattern(r"(?:(?<![\w~.])|(?<=%[0-9A-Fa-f]{2}))[\w~.]{3}\dQ~[\w~.-]{31,36}"),
@@ -217,7 +226,7 @@ RULES: tuple[Rule, ...] = (
          gate=lambda text, at: "igest" in text[at:at + 40] or "IGEST" in text[at:at + 40]),
     Rule("authorization", ("authorization",), _pattern(
         rf"authorization{_SEPARATED}(?P<scheme>(?:basic|bearer|digest|token|negotiate|ntlm|apikey|api-key|key|hawk|hmac|aws4-hmac-sha256|"
-            rf"sharedkey|sso-key|splunk|"
+        rf"sharedkey|sso-key|splunk|"
         r"genie-?key|bot|jwt|sharedaccesssignature|googlelogin|oauth|bearertoken)(?:[ \t]|%20){1,3}(?:token=|auth=|oauth )?)?"
         r"(?P<v>(?:(?-i:[^\s\"',;\\<>\])&%]){1,8000}+|%(?!22|26|0[aAdD])|,[ ]?(?=[A-Za-z]{2,20}=)){1,400}+)", _I), accept.header_value,
             why="the header Authorization"),
@@ -248,19 +257,19 @@ RULES: tuple[Rule, ...] = (
             accept.not_placeholder, why="the option -p of mysql"),
     Rule("password", ("sshpass -p ", "redis-cli", "docker login", "ldapsearch", "smbclient", "mongo"), _pattern(
         r"(?:sshpass|redis-cli|docker login|ldapsearch|mongo(?:sh|dump)?)[ \t](?:[^\s|;]{1,100}[ \t]){0,12}?-[apw][ \t]?[\"']?(?P<v>[^\s\"'|"
-            r";-][^\s\"'|;]{1,200})", _I),
+        r";-][^\s\"'|;]{1,200})", _I),
         accept.not_placeholder, why="the option of a password"),
     Rule("password", _SECRET_HINTS, _pattern(rf"(?P<n>(?:{'|'.join(_SECRET_HINTS)}){_VALUE}", _I), accept.secret_value, gate=accept.secret_field,
          why="the name of its field", sight=f"(?:{'|'.join(_SECRET_HINTS)}){_SIGHT}"),
     Rule("password", _RARER_HINTS, _pattern(rf"(?P<n>(?:{'|'.join(_RARER_HINTS)})(?!orization[\"'\\ :=>\]]){_VALUE}", _I), accept.secret_value,
         gate=accept.secret_field,
-         why="the name of its field", sight=f"(?:auth[a-np-z_.-]|auth[^a-z]|{'|'.join(_RARER_HINTS[1:])}){_SIGHT}"),
+         why="the name of its field", sight=f"(?:auth[a-np-z_.-]|auth[^a-z]|{_CODE_SIGHT}|{_RARER_SIGHT}){_SIGHT}"),
     Rule("password", (" --", " -"), _pattern(r" --?(?P<n>[A-Za-z][A-Za-z0-9_.-]{2,48}+)(?:[ \t]{1,3}|=)[\"']?(?P<v>[^\s\"'<>|;&=-][^\s\"'<>|"
         r";&]{1,4000}+)"),
          accept.option_value, why="the option of a secret"),
     Rule("password", ("password ", "passphrase ", "passcode ", "secret ", "token "), _pattern(
         r"(?:pass(?:word|phrase|code) (?:for [^\s:]{1,60}:? |(?:is|was|(?:re)?set to|changed to|to)[ :]{1,2})?|(?:secret|token) (?:is|"
-            r"was) )[\"'`]?(?P<v>[^\s\"'`]{6,200})(?<![.,;])", _I),
+        r"was) )[\"'`]?(?P<v>[^\s\"'`]{6,200})(?<![.,;])", _I),
         accept.told_value, why="a sentence that tells it"),
     Rule("token", ("code=", "code%3d"), _pattern(r"(?<=[?&\s])code=(?P<v>[\w%~./+-]{8,500})"), accept.oauth_code, why="the code of a callback"),
     Rule("email", ("@", "%40"), _pattern(
@@ -274,7 +283,7 @@ RULES: tuple[Rule, ...] = (
         numbers.is_iban,
          why="an account number with right check digits", anchor=re.compile(r"[A-Z][A-Z][0-9][0-9][ -]?[A-Z0-9]{4}[ -]?[A-Z0-9]{4}")),
     Rule("card", (), _pattern(rf"{_FREE}(?<![.+-])\d(?:[ -]?\d){{12,18}}(?![A-Za-z0-9_-]|\.\d)"), numbers.is_card,
-        why="a card number with a right check digit",
+        why="a card number with a right check digit", first="23456",
          lead=_DIGITS, anchor=re.compile(rb"0000(?:0{9}|[ -]0000[ -]0000|[ -]000000[ -]0000)")),
     Rule("ssn", (), _pattern(r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])"), personal=True,
         why="the shape of a social security number",

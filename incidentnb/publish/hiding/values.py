@@ -14,6 +14,7 @@ from urllib.parse import quote
 from incidentnb.publish.hiding.rules import PERSONAL
 
 DIGITS = 8  # of a pseudonym that a key makes; more where two values would share one
+_LATER = 50_000  # later values that are remembered
 _START = 6  # bytes by which a known value is looked for; ``stands_alone`` lets none pass that is shorter
 _LARGE = 4096  # bytes from which numpy looks
 _ORDINARY = re.compile(
@@ -52,6 +53,7 @@ class Names(dict[str, str]):
     def __init__(self, *given: Any, most: int | None = None):
         super().__init__(*given)
         self.most, self.key = most, secrets.token_bytes(32) if most else b""
+        self.later: dict[str, str] = {}  # made already, and made again alike when they are forgotten
         self.taken: dict[str, str] = {name: _same(name, value) for value, name in self.items()}
 
     def __setitem__(self, value: str, name: str) -> None:
@@ -74,7 +76,11 @@ def pseudonym(names: MutableMapping[str, str], kind: str, value: str, key: bytes
         return names[value]
     one = _same(kind, value)
     if isinstance(names, Names) and names.most is not None and len(names) >= names.most:
-        return f"⟦{kind}:{hmac.digest(key or names.key, one.encode('utf-8', 'replace'), 'sha256').hex()[:12]}⟧"
+        if len(names.later) > _LATER:
+            names.later.clear()
+        if value not in names.later:
+            names.later[value] = f"⟦{kind}:{hmac.digest(key or names.key, one.encode('utf-8', 'replace'), 'sha256').hex()[:12]}⟧"
+        return names.later[value]
     taken: Mapping[str, str] = names.taken if isinstance(names, Names) else {name: _same(name, v) for v, name in names.items()}
     if key is None:
         made = f"⟦{kind}:{len(names) + 1}⟧"
