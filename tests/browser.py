@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,21 +138,19 @@ class Browser:
         while time.monotonic() < until:
             self._listen(0.05)
 
-    def visit(self, page: Path | str, **window: Any) -> Visit:
+    def visit_all(self, pages: list[Path], **window: Any) -> Iterator[Visit]:
+        """Load pages one after the other in one window; each is to be looked at before the next."""
+        visit = self.visit(pages[0], **window)
+        yield visit
+        for page in pages[1:]:
+            self.settle(0.02)
+            visit = self._visits[visit.session] = Visit(self, visit.session, page.resolve().as_uri())
+            self._go(visit)
+            yield visit
+
+    def visit(self, page: Path | str, *, width: int = 1280, height: int = 900, dark: bool = False, printed: bool = False) -> Visit:
         """Load a page, in a window of its own, and watch it until nothing happens any more."""
-        return self.visit_all([page], **window)[0]
-
-    def visit_all(self, pages: list[Path | str], **window: Any) -> list[Visit]:
-        """Load pages side by side."""
-        visits = [self._begin(page if isinstance(page, str) else page.resolve().as_uri(), **window) for page in pages]
-        until = time.monotonic() + 30
-        while missing := [visit.url for visit in visits if visit.session not in self._loaded]:
-            assert time.monotonic() < until, f"{missing[0]} did not load"
-            self._listen(0.2)
-        self.settle(0.1)
-        return visits
-
-    def _begin(self, url: str, *, width: int = 1280, height: int = 900, dark: bool = False, printed: bool = False) -> Visit:
+        url = page if isinstance(page, str) else page.resolve().as_uri()
         target = self.call("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = self.call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         visit = self._visits[session] = Visit(self, session, url)
@@ -160,8 +159,17 @@ class Browser:
         self.call("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}, session)
         self.call("Emulation.setEmulatedMedia", {"media": "print" if printed else "screen", "features": [
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]}, session)
-        self.call("Page.navigate", {"url": url}, session)
+        self._go(visit)
+        self.settle(0.1)
         return visit
+
+    def _go(self, visit: Visit) -> None:
+        self._loaded.discard(visit.session)
+        self.call("Page.navigate", {"url": visit.url}, visit.session)
+        until = time.monotonic() + 30
+        while visit.session not in self._loaded:
+            assert time.monotonic() < until, f"{visit.url} did not load"
+            self._listen(0.2)
 
     def _listen(self, seconds: float) -> None:
         if not select.select([self._in], [], [], seconds)[0]:

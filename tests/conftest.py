@@ -10,7 +10,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what the tests start, kernels
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-LONG = ("test_workflow.py", "test_packaging.py", "test_answers.py", "test_reviewing.py", "test_notebooks.py")
+LONG = ("test_workflow.py", "test_packaging.py", "test_hostile.py", "test_answers.py", "test_reviewing.py", "test_notebooks.py", "test_accessible.py",
+        "test_canaries.py")
 
 
 def pytest_collection_modifyitems(items):
