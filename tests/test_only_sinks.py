@@ -18,7 +18,8 @@ PATTERNS = ("publish/hiding", "publish/drafting", "publish/svg.py", "record/team
 INERT = {  # what stands in markup and is no call of a sink, with why it may
     "findings.py": {"head", "body", "more", "len(frame) - limit", "_NUM * n"},  # put together of sinks.html in the same function; numbers
     "publish/answers.py": {"unsure", "why", "query", "digest", "table", "rows"},  # the same
-    "publish/safe.py": {"folded", "marked", "text(trace)", "text(joined(output.get('text')))", "mime", "alt", "size",  # the same; one of two types
+    "publish/safe.py": {"folded", "marked", "text(trace)", "text(joined(output.get('text')))", "mime", "alt", "size",  # the same; one of three types
+                        "tall", "more",  # words of ours; a number
                         "base64.b64encode(content).decode('ascii')", "highlight(shown, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip()"},
     "publish/drafts.py": {"_name(one.name)", "one.mail"},  # a line of addresses of a mail, from the team file
     "publish/forms/paper.py": {"node.tag", "names", "''.join(map(written, node.children))"},  # what the sanitiser let through

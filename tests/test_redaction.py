@@ -297,3 +297,40 @@ def test_much_text_has_one_pseudonym_a_value_too(capsysbinary, tmp_path):
     assert len(shown) == len(lines) and shown[7] == shown[-7] and shown[7].count("⟦") == 2 and "hunter" not in shown[7]
     assert [line for n, line in enumerate(shown) if n not in (7, len(lines) - 7)] == [line for n, line in enumerate(lines) if n not in (
         7, len(lines) - 7)]
+
+
+TOLD = [  # (text, what must be gone); all made up
+    ("- name: DB_PASSWORD\n  value: dragon-monkey-39", "dragon-monkey-39"), ('  + password             = "QCV1uKiW2xFC"', "QCV1uKiW2xFC"),
+    ('  ~ password = "Abc12xyz" -> "rZ2el508HbbN"', "rZ2el508HbbN"), ("kennwort=Otter-Quartz-12", "Otter-Quartz-12"),
+    ("mot_de_passe=MHeis0ACqLpu", "MHeis0ACqLpu"), ('Content-Disposition: form-data; name="password"\n\niJPiZZJafq3T', "iJPiZZJafq3T"),
+    ("requirepass 9CygB7oy!uEPT1", "9CygB7oy!uEPT1"), ('[0 10.0.0.1:5000] "AUTH" "default" "8r51phJbAfcN"', "8r51phJbAfcN"),
+    ("verification code: 954452", "954452"), ("WIFI_PSK=Zebra7731$", "Zebra7731"), ("creds=bob:8KlPwxgEZePk", "8KlPwxgEZePk"),
+    ("SET PASSWORD FOR 'x'@'%' = PASSWORD('1mE0i3tBTOU7')", "1mE0i3tBTOU7"), ("GET /x?pw=PNmI7qmX5 200", "PNmI7qmX5"),
+    ("GET /reset-password/Kq3Hf0OL3BmpFIWZvDc2tq2XhzPXwY4J 200", "Kq3Hf0OL3BmpFIWZvDc2"), ("mobile: 0151 23456789", "0151 23456789"),
+    ("phone: (212) 555-0187", "555-0187"),
+    ("IP 203.0.113.65.443 > 10.0.0.77.51234: Flags [R]", "203.0.113.65"), ("ssn=078051120", "078051120"),
+    ("Failed password for mallory from 10.0.0.9 port 22 ssh2", "mallory"), ("Access denied for user 'shopper'@'db'", "shopper"),
+    ('FATAL: password authentication failed for user "shop_rw"', "shop_rw"), ('"fullName":"Annegret Kowalski"', "Kowalski"),
+    ("date_of_birth: 29.02.1984", "29.02.1984"), ('address="Hauptstr. 5, 10115 Berlin"', "Hauptstr"),
+    ("maestro 6759653813396922 ok", "6759653813396922"),
+]
+INNOCENT = [
+    "invalid user input from form",
+    "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db/password-AbCdEf read", "Version=13.0.0.0, PublicKeyToken=30ad4fe6b2a6aeed",
+    "password: ${DB_PASSWORD}", "passwordSecret: shop-db", "existingSecret: shop-db", "firmware 2.0.14.7 flashed", "section 3.1.2.4 of the runbook",
+    "cache key=user:42:cart miss", "login: 200 OK", "255.255.255.0 netmask", "range 1::10", "openssl 3.0.13.0 loaded",
+    "ALTER TABLE users ADD COLUMN password varchar(255) NOT NULL",
+]
+
+
+@pytest.mark.parametrize(("text", "gone"), TOLD)
+def test_what_sentences_and_neighbouring_lines_tell_is_hidden(text, gone):
+    """A secret or a person that a sentence, a command or the line before tells of is gone, and hiding it again changes nothing."""
+    shown, counts = redact(text)
+    assert gone not in shown and counts and redact(shown)[0] == shown
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_what_only_looks_alike_stays(text):
+    """Names of secrets, references to them, columns, versions, masks and keys of caches stay as they are."""
+    assert redact(text)[0] == text

@@ -83,6 +83,7 @@ def export(run_notebook: Path | str, out: Path | str, *, to: str = "html", heade
 
 def redacted_page(notebook: Mapping[str, Any], header: Mapping[str, Any] | None, eyes: redaction.Eyes) -> dict[str, Any]:
     """The model of ``page.page`` out of a notebook and a header in which nothing that these eyes may not see is left."""
+    notebook = pages.one_text(notebook)
     eyes.learn(notebook)
     model = pages.page(eyes.redacted(notebook), eyes.redacted(dict(header)) if header is not None else None)
     model["provenance"]["lines"].append({"name": "Made for", "text": _READERS[eyes.audience]})

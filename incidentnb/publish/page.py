@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import groupby
 from typing import Any
 
 from incidentnb import sinks, times
@@ -21,7 +22,8 @@ MILESTONES = (("started_at", "Onset"), ("detected_at", "Detected"), ("acknowledg
               ("resolved_at", "Resolved"))
 METRICS = {"TTD": "time to detect", "TTA": "time to acknowledge", "TTM": "time to mitigate", "TTR": "time to resolve"}
 NAMES = {"impact": "Impact"}
-_HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)(?:[ \t]+#+)?[ \t]*$", re.MULTILINE)
+_UNDERLINED = re.compile(r"(?:\A|(?<=\n\n))([^\s#>|*+`~-][^\n]*)\n(={2,}|-{2,})[ \t]*$", re.MULTILINE)
 _TROUBLE = ("failed", "killed", "timed out", "interrupted", "could not be computed", "not run")
 
 
@@ -68,7 +70,8 @@ def _sections(cells: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]],
     setup, title = _section("Set-up"), ""
     current: dict[str, Any] | None = None
     for cell in map(_shaped, cells):
-        tags, source = set(map(str, cell["metadata"].get("tags") or ())), safe.joined(cell.get("source"))
+        told = cell["metadata"].get("tags")
+        tags, source = set(map(str, told)) if isinstance(told, list) else set(), safe.joined(cell.get("source"))
         if "banner" in tags:
             continue  # told again, from the run record
         if cell.get("cell_type") == "code":
@@ -80,7 +83,7 @@ def _sections(cells: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]],
             target["timeline"] |= "timeline" in tags
         elif cell.get("cell_type") == "markdown":
             for level, name, body in _headed(source):
-                if level == 1 and not title and not sections:
+                if level == 1 and not title and not any(section["title"] for section in sections):
                     title, current = name, None
                     name = ""
                 elif level or current is None:
@@ -99,9 +102,23 @@ def _sections(cells: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]],
 def _shaped(cell: Any) -> dict[str, Any]:
     """A cell with mappings where mappings belong, whatever wrote it."""
     shaped = dict(_mapping(cell), metadata=_mapping(_mapping(cell).get("metadata")))
-    outputs = [_mapping(output) for output in shaped.get("outputs") or () if isinstance(output, Mapping)]
+    given = shaped.get("outputs")
+    outputs = [_mapping(output) for output in (given if isinstance(given, list) else ()) if isinstance(output, Mapping)]
     shaped["outputs"] = [{**output, "data": _mapping(output.get("data")), "metadata": _mapping(output.get("metadata"))} for output in outputs]
     return shaped
+
+
+def one_text(notebook: Mapping[str, Any]) -> dict[str, Any]:
+    """A notebook in which what a program wrote piece by piece is one text: of each run of pieces of a stream one output."""
+    def outputs(given: list[Any]) -> Iterable[Any]:
+        of_a_stream = [_mapping(o).get("name") if _mapping(o).get("output_type") == "stream" else at for at, o in enumerate(given)]
+        for _, group in groupby(zip(of_a_stream, given, strict=True), key=lambda pair: pair[0]):
+            pieces = [output for _, output in group]
+            yield pieces[0] if len(pieces) == 1 else {**pieces[0], "text": "".join(safe.joined(piece.get("text")) for piece in pieces)}
+
+    cells = [{**cell, "outputs": list(outputs(cell["outputs"]))} if isinstance(_mapping(cell).get("outputs"), list) else cell
+             for cell in notebook.get("cells") or []]
+    return {**notebook, "cells": cells}
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -115,6 +132,8 @@ def _section(title: str) -> dict[str, Any]:
 def _headed(source: str) -> Iterable[tuple[int, str, str]]:
     """(level 1 or 2, or 0; heading; Markdown below it) of each piece of a Markdown cell; code fences hide no headings here."""
     at, level, name = 0, 0, ""
+    fences = [m.span() for m in re.finditer(r"^(```|~~~).*?^\1", source, re.MULTILINE | re.DOTALL)]
+    source = _UNDERLINED.sub(lambda m: m[0] if any(a <= m.start() < b for a, b in fences) else f"{'#' if m[2][0] == '=' else '##'} {m[1]}", source)
     fences = [m.span() for m in re.finditer(r"^(```|~~~).*?^\1", source, re.MULTILINE | re.DOTALL)]
     for found in _HEADING.finditer(source):
         if len(found[1]) > 2 or any(start <= found.start() < end for start, end in fences):

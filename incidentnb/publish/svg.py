@@ -5,6 +5,7 @@ Beside a document a picture is a file that somebody opens by itself, where a scr
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -33,17 +34,20 @@ ATTRIBUTES = _PRESENTATION | _GEOMETRY | {"style", "href"}
 _FUNCTIONS = {"rgb", "rgba", "hsl", "hsla", "matrix", "translate", "translatex", "translatey", "scale", "scalex", "scaley", "rotate", "skewx",
               "skewy"}
 _REFERENCE = re.compile(r"#[\w.:-]+")
+_TARGET = re.compile(r"(?:url\(\s*['\"]?|^\s*)#([\w.:-]+)")
 _LOCAL_URL = re.compile(r"url\(\s*(['\"]?)#[\w.:-]+\1\s*\)", re.IGNORECASE)
 _PLAIN = re.compile(r"[\w\s.,:;#%()+*/'\"!-]*")
 _RULE = re.compile(r"([^{}]*)\{([^{}]*)\}")
 _DEEPEST, _MOST = 200, 4_000_000
+_MOST_DRAWN = 1_000_000  # elements, those counted again that are used again
 
 
 def clean(svg: str) -> bytes | None:
     """The picture with nothing but what is drawn; ``None`` where it is no SVG. The same picture gives the same bytes.
 
     Scripts, foreign content, animation, metadata, comments, handlers, and every reference that leads out of the picture are left out.
-    A picture that declares entities is refused: they are only good for what has no place in one.
+    A picture that declares entities is refused: they are only good for what has no place in one; so is one that uses itself, or a part so
+    often that nobody's machine could draw it.
     """
     if len(svg) > _MOST or "<!ENTITY" in svg.upper():
         return None
@@ -51,10 +55,28 @@ def clean(svg: str) -> bytes | None:
         root = ElementTree.fromstring(sinks.visible(svg.lstrip("\ufeff \t\r\n"), keep="\n\t\r"))
     except (ElementTree.ParseError, ValueError, RecursionError):
         return None
-    if _name(root.tag) != "svg":
+    if _name(root.tag) != "svg" or _drawn(root) > _MOST_DRAWN:
         return None
     root.tail = None
     return ("".join(_written(root, 0, outermost=True)) + "\n").encode()
+
+
+def _drawn(root: Any) -> float:
+    """How many elements are drawn, with all that refers to others; infinite where a reference leads round in a circle."""
+    named = {element.get("id"): element for element in root.iter() if element.get("id")}
+    known: dict[Any, float] = {}
+
+    def weight(element: Any, depth: int) -> float:
+        if depth > 4 * _DEEPEST or known.get(element) == -1:
+            return math.inf
+        if element not in known:
+            known[element] = -1
+            texts = [value for key, value in element.attrib.items() if key != "id"]
+            targets = [found for text in texts for found in _TARGET.findall(text)] if any("#" in text for text in texts) else ()
+            known[element] = 1 + sum(weight(child, depth + 1) for child in element) + sum(weight(named[t], depth + 1) for t in targets if t in named)
+        return known[element]
+
+    return weight(root, 0)
 
 
 def _written(element: Any, depth: int, *, outermost: bool = False, inside: str = "") -> Iterator[str]:

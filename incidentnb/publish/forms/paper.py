@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from incidentnb import sinks
-from incidentnb.publish import tree
+from incidentnb.publish import safe, tree
 from incidentnb.publish.forms import html
 from incidentnb.publish.tree import Node
 
-ROWS, TEXT = 12, 3000  # of a table that is folded on the screen; characters of a block of text
+ROWS, OPEN_ROWS, TEXT = 12, 200, 3000  # of a table that is folded on the screen, of one that is not; characters of a block of text
 _LINE, _WIDEST, _WORD = 100.0, 56, 24  # characters of a table's line, of a column's longest text, of its longest word
 _PICTURES = {code + 0x2400: f"‹U+{code:04X}›" for code in (*range(32), 0x21)} | {0x2421: "‹U+007F›"}  # few fonts have pictures of control characters
 _TOUCHED = re.compile(r"<(?:details|figure|table|pre)\b")
@@ -43,24 +43,23 @@ def _lay_out(node: Node, folded: bool = False) -> None:
         elif child.tag == "figure":  # a printer would make two figures of it and its picture, one of them without a description
             child.tag, child.attributes = "div", {"class": "figure"}
         elif child.tag == "pre" and len(text := tree.text_of(child)) > TEXT:
-            child.children = [sinks.clip(text, TEXT)]
+            child.children = [safe.clipped(text, TEXT)]
         elif child.tag == "table":
-            if inside:
-                _cut(node, child)
+            _cut(node, child, ROWS if inside else OPEN_ROWS)
             _widths(child)
         _lay_out(child, inside)
 
 
-def _cut(parent: Node, table: Node) -> None:
+def _cut(parent: Node, table: Node, most: int) -> None:
     """Leave the first rows of a table and say below it how many are not printed."""
     rows = [(body, row) for body in table.children if isinstance(body, Node) and body.tag == "tbody"
             for row in body.children if isinstance(row, Node) and row.tag == "tr"]
-    if len(rows) <= ROWS + 5:
+    if len(rows) <= most + 5:
         return
-    for body, row in rows[ROWS:]:
+    for body, row in rows[most:]:
         body.children = [child for child in body.children if child is not row]
     place = next(n for n, child in enumerate(parent.children) if child is table)
-    told = f"{len(rows) - ROWS:,} more rows are not printed; the page (HTML) and the executed notebook have them."
+    told = f"{len(rows) - most:,} more rows are not printed; the page (HTML) and the executed notebook have them."
     parent.children.insert(place + 1, Node("p", {"class": "note"}, [told]))
 
 

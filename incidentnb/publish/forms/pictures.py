@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from incidentnb.publish import safe
+from incidentnb.publish import raster, safe
 
-_ENDINGS = {"image/svg+xml": "svg", "image/png": "png"}
+_ENDINGS = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ def keep(output: Mapping[str, Any], files: dict[str, bytes]) -> Picture | None:
         name = f"figure-{len(files) + 1:02d}-{hashlib.sha256(content).hexdigest()[:8]}.{ending}"
         files[name] = content
         about = metadata.get(mime) if isinstance(metadata.get(mime), Mapping) else {}
-        alt = about.get("alt") or safe.joined(data.get("text/plain")) or "A figure without a description"
+        alt = about.get("alt") or safe.said(data) or "A figure without a description"
         width = about.get("width")
         if not isinstance(width, int) or isinstance(width, bool):
-            width = int.from_bytes(content[16:20], "big") if ending == "png" else None
+            width = raster.size(content)[0] if ending != "svg" else None
         return Picture(name, " ".join(str(alt).split()), width)
     return None

@@ -32,6 +32,7 @@ _SYSTEM_USERS = frozenset((  # noqa: SIM905  as above
     "zookeeper hdfs hadoop spark kafka uucp cassandra elasticsearch rabbitmq consul 0 -1 ?0 ?1 user username login id name public "
     "internal test svc cron jenkins ci bot app application").split())
 _PROSE = re.compile(r"[A-Za-z][A-Za-z'’-]*[.,!?]?", re.ASCII)
+_CAMEL = re.compile(r"[a-z]*(?:[A-Z][a-z]{2,})+[.,!?]?|.*['’-].*", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:ns|us|µs|ms|s|m|h|%|kb|mb|gb|b|k)?", re.ASCII | re.IGNORECASE)
 _WINDOWS_SID = re.compile(r"S-1-\d[\d-]*", re.ASCII)
 
@@ -59,19 +60,29 @@ def full_name(text: str, at: int, tail: str) -> str:
     return left[begin:] + tail
 
 
+def whole_name(text: str, at: int) -> str:
+    """The whole name of the field whose telling part begins at ``at``."""
+    return full_name(text, at, _TAIL.match(text, at)[0])  # type: ignore[index]
+
+
+def system_user(value: str) -> bool:
+    """Whether a user is an account that systems have, and nobody."""
+    return value.lower() in _SYSTEM_USERS
+
+
 def secret_field(text: str, at: int) -> bool:
     """Whether the field whose name has its telling part at ``at`` may be one of a secret."""
-    return bool(names.secret(full_name(text, at, _TAIL.match(text, at)[0])))  # type: ignore[index]
+    return bool(names.secret(whole_name(text, at)))
 
 
 def user_field(text: str, at: int) -> bool:
     """Whether the field whose name has its telling part at ``at`` may be one of a user."""
-    return names.personal(full_name(text, at, _TAIL.match(text, at)[0])) == "user"  # type: ignore[index]
+    return names.personal(whole_name(text, at)) == "user"
 
 
 def phone_field(text: str, at: int) -> bool:
     """Whether the field whose name has its telling part at ``at`` may be one of a phone."""
-    return names.personal(full_name(text, at, _TAIL.match(text, at)[0])) == "phone"  # type: ignore[index]
+    return names.personal(whole_name(text, at)) == "phone"
 
 
 _TAIL = re.compile(r"[A-Za-z0-9_.-]{0,64}", re.ASCII)
@@ -105,6 +116,8 @@ def secret_value(match: re.Match[str]) -> bool:
         return False
     begin, end = match.span(shape)
     value = text[begin:end]
+    if value == "$" or _in_arn(match, name):
+        return False
     if value.isalnum() and value[0].isalpha() and not value.isalpha() and len(value) > 7 and strength in (names.SURE,
         names.LIKELY) and value.isascii():
         return names.words(name)[-1] != "authorization"
@@ -122,7 +135,8 @@ def secret_value(match: re.Match[str]) -> bool:
     if _prose(match, begin, end, quoted):
         return False
     if strength == names.LIKELY:
-        if len(value) < 4 or (re.fullmatch(r"[a-z0-9.-]+/[a-z0-9.-]+", value, re.ASCII) and "secret" in name.lower() and not quoted):
+        if len(value) < 4 or (not quoted and re.fullmatch(r"[a-z0-9.-]+/[a-z0-9.-]+", value, re.ASCII)
+                              and re.search("secret|cred", name, re.IGNORECASE)):
             return False
         return quoted or not value.isalpha() or len(value) >= 12
     short = len(value) < 5 and value.isdigit() and names.words(name)[-1] in ("pass", "pw")
@@ -133,6 +147,12 @@ def _in_mark(match: re.Match[str], name: str) -> bool:
     """Whether what looks like a field is the kind of a pseudonym."""
     begin = match.start() + len(match["n"]) - len(name)
     return match.string[begin - 1:begin] == "⟦"
+
+
+def _in_arn(match: re.Match[str], name: str) -> bool:
+    """Whether what looks like a field is a part of the name of a resource: ``arn:aws:secretsmanager:…:secret:db/x``."""
+    begin = match.start() + len(match["n"]) - len(name)
+    return match.string[begin - 1:begin] == ":" and re.search(r"\barn:[\w:/-]*$", match.string[max(0, begin - 120):begin]) is not None
 
 
 def option_value(match: re.Match[str]) -> bool:
@@ -173,6 +193,8 @@ def _prose(match: re.Match[str], begin: int, end: int, quoted: bool) -> bool:
     if quoted or "=" in gap or "%" in gap or not gap.endswith((" ", "\t")) or match.lastgroup in ("x", "z"):
         return False
     line = text[end:end + 200].partition("\n")[0]
+    if len(value) >= 16 and mixed(value, 16) and not _CAMEL.fullmatch(value):
+        return False
     if _PROSE.fullmatch(value):
         left = before(text, match.start(), 64)
         alone = not left.rstrip(NAME_MARKS).strip(" \t-\"'") and not line.partition(" #")[0].strip(" \t\r,")
@@ -206,11 +228,13 @@ def user_value(match: re.Match[str]) -> bool:
     gap = text[start:begin]
     if bare.isdigit():
         if re.search(r"\b(?:sys|system|nice|idle|iowait|real)[=:]", text[end:end + 40].partition("\n")[0], re.ASCII) or (
-                ": " in gap and re.match(r" [a-z]", text[end:end + 2])):
+                ": " in gap and re.match(r" [A-Za-z]", text[end:end + 2])):
             return False
     elif _NUMBER.fullmatch(bare):
         return False
     quoted = shape in _QUOTED
+    if shape == "w" and ":" in value and gap.endswith(":") and text[begin - 1] == ":":  # user:42:cart is a key
+        return False
     if not quoted and (text[end:end + 1] == "(" or (" " in gap and "@" not in value and _CODE.fullmatch(value))):
         return False
     return not _prose(match, begin, end, quoted) and (len(bare) > 1 or bare.isdigit() or quoted)
@@ -237,7 +261,7 @@ def told_value(match: re.Match[str]) -> bool:
     """What a sentence says the password is: with letters, digits, and no mark that fields and numbers have."""
     value = match["v"]
     return (mixed(value, 6) and _DIGIT.search(value) is not None and not placeholder(value) and not MARK.search(value) and "=" not in value
-            and not _CODE.fullmatch(value) and not re.fullmatch(r"[a-z]+-?\d{1,4}|\d+[a-z-]*|[A-Z][A-Z0-9_-]*|[\w-]+:\S*|\(.*|[\w.-]+/.*|"
+            and not _CODE.fullmatch(value) and not re.fullmatch(r"[a-z]+-?\d{1,4}|\d+[a-z-]*|[A-Z][A-Z0-9_-]*|[\w-]+:\S*|\w*\(.*|[\w.-]+/.*|"
                 r"[0-9a-f-]{16,}", value, re.ASCII))
 
 
@@ -288,5 +312,7 @@ def is_email(match: re.Match[str]) -> bool:
 def oauth_code(match: re.Match[str]) -> bool:
     """A ``code`` in the address of a callback."""
     left, right = before(match.string, match.start(), 200), match.string[match.end():match.end() + 80].partition("\n")[0]
+    if len(match["v"]) >= 40 and match.string[match.start() - 1] in "?&" and all(re.search(kind, match["v"]) for kind in ("[a-z]", "[A-Z]", "[0-9]")):
+        return True
     return bool(mixed(match["v"], 8) and re.search(r"callback|oauth|/cb\b|/auth|login|redirect|grant_type|[?&]state=", left + " " + right,
         re.IGNORECASE | re.ASCII))

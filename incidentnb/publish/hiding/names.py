@@ -15,7 +15,7 @@ _KEYS = {"api", "access", "secret", "private", "account", "signing", "signature"
          "decryption", "crypto", "service", "admin", "app"}
 _PAGES = {"next", "page", "continuation", "pagination", "sync", "last", "previous", "start", "end", "eos", "bos", "pad", "per", "unexpected", "first",
           "resume", "cancellation", "cancel", "invalid", "expected", "max", "min", "num", "no", "n"}
-_SURE = ("password", "passwd", "passphrase", "passcode", "passwort", "pwd")
+_SURE = ("password", "passwd", "passphrase", "passcode", "passwort", "pwd", "kennwort", "motdepasse")
 _LIKELY = ("secret", "apikey", "accesskey", "secretkey", "privatekey", "accountkey", "sharedaccesskey", "signingkey", "encryptionkey", "masterkey",
            "accesstoken", "authtoken", "refreshtoken", "idtoken", "sessiontoken", "bearertoken", "securitytoken", "apitoken", "usertoken",
            "csrfmiddlewaretoken", "credentials", "credential", "secretaccesskey", "connectionstring", "cookie", "authorization", "samlresponse")
@@ -50,7 +50,9 @@ def secret(name: str) -> str:
         return ""
     last, before = parts[-1], parts[-2] if len(parts) > 1 else ""
     whole = "".join(parts)
-    if last in ("pass", "pw") or whole.endswith(_SURE) or (last in ("phrase", "word") and before in ("pass", "seed")):
+    if whole.endswith(("existingsecret", "passwordsecret", "pullsecret", "publickeytoken")):  # the name of one, and the digest of a public key
+        return ""
+    if last in ("pass", "pw", "psk") or whole.endswith(_SURE) or (last in ("phrase", "word") and before in ("pass", "seed")):
         return SURE
     if (last == "key" and before in _KEYS) or (last == "base" and parts[-3:-1] == ["secret", "key"]):
         return LIKELY
@@ -60,7 +62,7 @@ def secret(name: str) -> str:
         return ""
     if last == "token":
         return LIKELY if before else MAYBE
-    if last in ("secret", "cookie", "authorization", "credential", "credentials") or (whole.endswith(_LIKELY) and before not in _PAGES):
+    if last in ("secret", "cookie", "authorization", "credential", "credentials", "creds") or (whole.endswith(_LIKELY) and before not in _PAGES):
         return LIKELY
     if last in _DIGITS:
         return DIGITS
@@ -90,9 +92,9 @@ def personal(name: str) -> str:
     if last in ("address", "street", "postcode", "zipcode") and before in ("", "street", "home", "postal", "billing", "shipping", "customer", "user"):
         return "address"
     if (last == "name" and before in ("first", "last", "full", "family", "given", "sur", "customer", "person")) or whole in ("firstname", "lastname",
-        "surname", "fullname"):
+        "surname", "fullname") or (last == "holder" and before in ("account", "card")) or whole.endswith(("cardholder", "holdername")):
         return "name"
-    if last in ("ssn", "dob", "birthdate", "birthday") or parts[-2:] == ["birth", "date"]:
+    if last in ("ssn", "dob", "birthdate", "birthday") or parts[-2:] in (["birth", "date"], ["of", "birth"]):
         return "ssn" if last == "ssn" else "birth"
     return ""
 

@@ -10,14 +10,15 @@ from incidentnb.publish.hiding.accept import NAME_MARKS, before
 
 
 @lru_cache(4096)
-def _v4(address: str) -> bool:
+def v4(address: str) -> bool:
+    """Whether four numbers are the address of a machine, and no loopback and no mask."""
     parts = address.split(".")
-    return parts[0] not in ("0", "127") and not any((len(part) > 1 and part[0] == "0") or int(part) > 255 for part in parts)
+    return parts[0] not in ("0", "127", "255") and not any((len(part) > 1 and part[0] == "0") or int(part) > 255 for part in parts)
 
 
 def is_v4(match: re.Match[str]) -> bool:
     """An IPv4 address of a machine, and no version and no loopback."""
-    if not _v4(match[0]):
+    if not v4(match[0]):
         return False
     text, start = match.string, match.start()
     left = text[max(0, start - 48):start]
@@ -25,10 +26,11 @@ def is_v4(match: re.Match[str]) -> bool:
         rest = left[:-1].rstrip(NAME_MARKS)
         return not (left[len(rest):len(rest) + 1].isalpha() and (not rest or rest[-1] in " \t\n(;,\"'"))
     tail = left[-12:].rstrip(" =:\"'")
-    return tail[-1:] not in _ENDS or (not tail.lower().endswith(("version", "release", " ver", " v", "\tv", "\nv", "(v")) and tail.lower() != "v")
+    return tail[-1:] not in _ENDS or (not tail.lower().endswith(("version", "release", "firmware", "section", "openssl", "oid",
+                                                                     " ver", " v", "\tv", "\nv", "(v")) and tail.lower() != "v")
 
 
-_ENDS = frozenset("nNeErRvV")
+_ENDS = frozenset("nNeErRvVlLdD")
 
 
 def is_v6(match: re.Match[str]) -> bool:
@@ -42,16 +44,17 @@ def _v6(text: str) -> bool:
         address = ipaddress.IPv6Address(text)
     except ValueError:
         return False
-    return any(c.isdigit() for c in text) and not (address.is_loopback or address.is_unspecified)
+    first = text.partition(":")[0]
+    return any(c.isdigit() for c in text) and (not first or int(first, 16) >= 0x64) and not (address.is_loopback or address.is_unspecified)
 
 
 _ISSUERS = ((r"4", (16,)), (r"5[1-5]", (16,)), (r"2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)", (16,)), (r"3[47]", (15,)),
             (r"6(?:011|4[4-9]|5)", (16,)), (r"35", (16,)), (r"62", (16,)))
-_SAID = ((r"4", (13, 16, 19)), (r"3(?:0[0-5]|6|8)", (14,)), (r"6(?:011|4[4-9]|5)|62|35", (16, 17, 18, 19)))
+_SAID = ((r"4", (13, 16, 19)), (r"3(?:0[0-5]|6|8)", (14,)), (r"6(?:011|4[4-9]|5)|62|35|67|5[06-8]", (16, 17, 18, 19)))
 _NO_CARD = re.compile(r"(?:(?:trace|span|request|req|correlation|parent|tx|transaction|event|message|msg|job|order|batch)[_.-]?id|timestamp|"
     r"duration|elapsed|"
                       r"offset|size|bytes|length|count|total|nanos|micros|epoch|seq|lsn)\W{0,4}$", re.IGNORECASE | re.ASCII)
-_CARD = re.compile(r"card|\bpan\b|visa|master|amex|diners|payment|\bcc\b|credit", re.IGNORECASE)
+_CARD = re.compile(r"card|\bpan\b|visa|master|maestro|amex|diners|payment|\bcc\b|credit", re.IGNORECASE)
 _UNIT = re.compile(r" ?(?:ns|us|µs|ms|s|bytes?|[KMGT]i?B|B|rows|records|times)\b", re.ASCII)
 
 

@@ -62,24 +62,35 @@ def _folded(text: str) -> bytes:
 
 
 def _absent(folded: list[bytes], rules: tuple[Rule, ...]) -> list[set[int]]:
-    """For each piece the rules of which no hint stands in it, by one pass of an automaton for each that has many hints and one for all whose few
-    hints are rare here; pseudonyms bring no hint.
+    """For each piece the rules of which no hint stands in it: all those that are rare here by one pass of an automaton, the others, and the rare
+    ones where one of them stands, each by a pass of its own. Pseudonyms bring no hint.
     """
     import re
 
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    def there(where: Any, pattern: str) -> list[bool]:
+        return pc.match_substring_regex(where, pattern).to_pylist()
+
     block, absent = pa.array(folded, pa.binary()), [set() for _ in folded]
-    gates = _gates(rules)
-    sample, gated = folded[0] + folded[len(folded) // 2], {number for number, _ in gates}
-    rare = [number for number, rule in enumerate(rules) if number not in gated and rule.needles and not rule.anchor
-            and not any(needle in sample for needle in rule.needles)]
-    several = "|".join(re.escape(needle.decode()) for number in rare for needle in rules[number].needles)
-    for numbers, pattern in [*(([number], pattern) for number, pattern in gates), *([(rare, several)] if rare else [])]:
-        for none, there in zip(absent, pc.match_substring_regex(block, pattern).to_pylist(), strict=True):
-            if not there:
-                none.update(numbers)
+    gates, sample = _gates(rules), folded[0] + folded[len(folded) // 2]
+    probe = pa.array([sample], pa.binary())
+    gated = {number: pattern for number, pattern in gates if not there(probe, pattern)[0]}
+    every = {number for number, _ in gates}
+    few = [number for number, rule in enumerate(rules) if number not in every and rule.needles and not rule.anchor
+           and not any(needle in sample for needle in rule.needles)]
+    rare = [*gated, *few]
+    union = "|".join([*(f"(?:{pattern})" for pattern in gated.values()), *(re.escape(needle.decode()) for n in few for needle in rules[n].needles)])
+    hit = [at for at, found in enumerate(there(block, union)) if found] if rare else []
+    for at in {*range(len(folded))}.difference(hit):
+        absent[at].update(rare)
+    some = block.take(pa.array(hit, pa.int64()))
+    for number, pattern in gates:
+        places, where = (hit, some) if number in gated else (range(len(folded)), block)
+        for at, found in zip(places, there(where, pattern) if len(places) else (), strict=True):
+            if not found:
+                absent[at].add(number)
     return absent
 
 

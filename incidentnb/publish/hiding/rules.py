@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from incidentnb.publish.hiding import accept, numbers
+from incidentnb.publish.hiding import accept, numbers, prefixes, told
 from incidentnb.record.team import Redaction
 
 Span = tuple[int, int]
@@ -123,65 +123,31 @@ def _inserted(match: re.Match[str]) -> list[Span]:
     return found
 
 
-_FREE = r"(?:(?<![A-Za-z0-9_])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"  # where a token may begin
-_PREFIXES = (
-    r"A(?:KIA|SIA|GPA|IDA|ROA|NPA)[A-Z2-7]{16}|A(?:KIA|SIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_\w{22,255}|"
-    r"gl(?:pat|rt|dt|cbt|ptt|ft|imt|agent|oas|soat|ffct)-[\w-]{20,128}|GR1348941[\w-]{20,40}|xox[abeoprs]-[\w-]{10,250}|"
-    r"xoxe\.xox[bp]-[\w-]{10,250}|xapp-[\w-]{10,250}|"
-    r"[spr]k_(?:live|test)_[A-Za-z0-9]{10,250}|whsec_[A-Za-z0-9+/=]{16,128}|sk-(?:ant-|proj-|or-|svcacct-)?[\w-]{20,250}|AIza[\w-]{30,45}|"
-    r"ya29\.[\w-]{20,400}|GOCSPX-[\w-]{20,60}|1//0[\w-]{40,200}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{40,400}|do[opr]_v1_[a-f0-9]{64}|"
-    r"SG\.[\w-]{16,64}\.[\w-]{16,128}|hv[sbr]\.[\w-]{20,400}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|dapi[a-f0-9]{32}(?:-\d)?|"
-    r"lin_api_[A-Za-z0-9]{30,60}|glsa_[A-Za-z0-9]{32}_[a-fA-F0-9]{8}|glc_[A-Za-z0-9+/=]{32,400}|rubygems_[a-f0-9]{48}|hf_[A-Za-z0-9]{30,60}|"
-    r"dckr_(?:pat|oat)_[\w-]{20,60}|"
-    r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}|EAA[A-Za-z0-9]{40,400}|AGE-SECRET-KEY-1[A-Z0-9]{58}|sq0(?:atp|csp)-[\w-]{22,60}|"
-    r"ntn_[A-Za-z0-9]{40,60}|secret_[A-Za-z0-9]{40,60}|tfp_\w{40,80}|nvapi-[\w-]{40,100}|ATATT3[\w=-]{50,300}|ATBB[A-Za-z0-9]{24,60}|"
-    r"NR(?:AK|II|AL|JS)-[A-Za-z0-9]{20,60}|dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[\w-]{2,40}\.)?[A-Za-z0-9]{40,60}|pul-[a-f0-9]{40}|"
-    r"xkeysib-[a-f0-9]{64}-\w{16}|"
-    r"tskey-[\w-]{20,100}|figd_[\w-]{30,60}|sntry[su]_[\w+/=-]{40,400}|pscale_(?:tkn|pw|oauth)_[\w.-]{30,80}|sbp_[a-f0-9]{40}|nfp_\w{36,60}|"
-    r"gsk_\w{40,80}|xai-\w{60,100}|r8_\w{30,50}|pplx-\w{40,80}|sqp_[a-f0-9]{40}|squ_[a-f0-9]{40}|LTAI[A-Za-z0-9]{16,24}|"
-    r"dt0[a-z]\d\d\.[A-Z0-9]{24}\.[A-Z0-9]{64}|"
-    r"CFPAT-[\w-]{40,60}|CCIPAT_\w{20,80}|oy2[a-z0-9]{43}|cio[A-Za-z0-9]{32}|HRKU-[\w-]{36,64}|fm[12]_[\w+/=-]{60,400}|FLWSECK[_-][\w-]{20,60}|"
-    r"ops_eyJ[\w-]{100,2000}|"
-    r"AKCp\w{20,100}|bkua_[a-f0-9]{40}|rdme_\w{60,80}|pnu_\w{36}|duffel_(?:live|test)_[\w-]{40,60}|EZ[AT]K\w{54}|shippo_(?:live|test)_[a-f0-9]{40}|"
-    r"PRIVATE-[\w-]{30,}|live_[a-f0-9]{35}|v1\.0-[a-f0-9]{24}-[a-f0-9]{146}|API-[A-Z0-9]{26,40}")
-_PREFIX_HINTS = (
-    "akia", "asia", "agpa", "aida", "aroa", "anpa", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "glrt-", "gldt-", "glcbt-",
-    "glptt-", "glft-", "glimt-", "glagent-", "gloas-", "glsoat-", "glffct-", "gr1348941", "xox", "xapp-", "sk_live_", "sk_test_", "rk_live_",
-    "rk_test_",
-    "pk_live_", "pk_test_", "whsec_", "sk-", "aiza", "ya29.", "gocspx-", "1//0", "npm_", "pypi-", "doo_v1_", "dop_v1_", "dor_v1_", "sg.", "hvs.",
-    "hvb.",
-    "hvr.", "shpat_", "shpca_", "shppa_", "shpss_", "dapi", "lin_api_", "glsa_", "glc_", "rubygems_", "hf_", "dckr_", "pmak-", "eaa",
-    "age-secret-key-1",
-    "sq0", "ntn_", "secret_", "tfp_", "nvapi-", "atatt3", "atbb", "nrak-", "nrii-", "nral-", "nrjs-", "dp.", "pul-", "xkeysib-", "tskey-", "figd_",
-    "sntrys_", "sntryu_", "pscale_", "sbp_", "nfp_", "gsk_", "xai-", "r8_", "pplx-", "sqp_", "squ_", "ltai", "dt0", "cfpat-", "ccipat_", "oy2", "cio",
-    "hrku-", "fm1_", "fm2_", "flwseck", "ops_eyj", "akcp", "bkua_", "rdme_", "pnu_", "duffel_", "ezak", "eztk", "shippo_", "private-", "live_",
-    "v1.0-", "api-")
-_LONG = {"eaa": 40, "cio": 32, "oy0": 43, "sg.": 16, "dt0": 24, "dp.": 16, "sk-": 20, "api-": 26, "live_": 10, "private-": 30, "sq0": 4, "xox": 6}
-_TAIL = {hint: _LONG.get(hint, 10) for hint in (each.translate(str.maketrans("123456789", "0" * 9)) for each in _PREFIX_HINTS)}
-_PREFIX_SIGHT = "|".join(f"(?:{'|'.join(re.escape(hint) for hint, long in _TAIL.items() if long == size)})[a-z0_.=/+-]{{{size}}}"
-                         for size in sorted(set(_TAIL.values())))
 _QUOTE = r"(?:\\{0,7}[\"'`]|%2[27]|&quot;|&\#3[49];|&apos;)"
 _STOP = r"26|22|27|2[cC]|20|7[dD]|0[aAdD]|3[bBeE]"
 # how the value follows the name of a field: = : => in quotes or without, percent-encoded, in XML, after an option, as the second of a pair
 _BARE = r"(?-i:[^\s,;&\"'`<>()\[\]{}|\\])"  # letters are not folded in it: nothing else takes as long
 _ON = r"[,;&|)](?=[A-Za-z0-9!@#$%^*])(?![\w.%-]{1,40}\s?[=:])"  # a mark inside a bare value, and no border to the next field
 _VALUE = (
-    rf"[A-Za-z0-9_.-]{{0,48}}+)(?:{_QUOTE}?\]?[ \t]{{0,8}}(?:(?:=>|->|:=|===?|[:=])[ \t]{{0,8}}(?:\[|\()?(?:[bBrRuUfF](?=[\"']))?(?:SecretStr\()?(?:"
+    rf"[A-Za-z0-9_.-]{{0,48}}+)(?:{_QUOTE}?(?:\]|%5[dD])?[ \t]{{0,40}}+(?:(?:=>|->|:=|===?|[:=])(?:\\t|[ \t]{{0,8}})"
+    rf"(?:\[|\()?(?:[bBrRuUfF](?=[\"']))?(?:SecretStr\()?(?:"
     r"\"(?P<d>(?!\")[^\"\\\r\n]{0,4000}+(?:\\.[^\"\\\r\n]{0,4000}+){0,400}+)\"|'(?P<s>(?!')[^'\\\r\n]{0,4000}+(?:\\.[^'\\\r\n]{0,4000}+){0,400}+)'"
     r"|(?P<q>\\{1,7}[\"'`]|`)(?P<v>(?:(?!(?P=q))(?:\\.|[^\r\n\\])){1,4000}+)(?P=q)"
     r"|(?P<p>%2[27]|&quot;|&\#3[49];|&apos;)(?P<h>(?:(?!(?P=p))[^\s\"'<>]){1,4000}+)(?P=p)"
     rf"|(?:\\{{0,7}}[\"'`])?(?P<w>(?:{_BARE}{{1,4000}}+|{_ON}){{1,400}}+))"
-    rf"|%3[AaDd](?:%20)?(?:%2[27])?(?P<e>(?:(?-i:[^\s&\"'<>%,;]){{1,4000}}+|%(?!{_STOP})){{1,400}}+))"
+    rf"|(?:%3[AaDd]|\\{{1,3}}u003[aAdD])(?:%20)?(?:%2[27])?(?P<e>(?:(?-i:[^\s&\"'<>%,;\\]){{1,4000}}+|%(?!{_STOP})|\\(?!u00)){{1,400}}+))"
     r"|(?:[\"'][^<>\r\n]{0,60}|[ \t][^<>\r\n]{0,100})?>(?:<!\[CDATA\[)?(?P<x>[^<>\r\n\]]{1,4000}+)(?=<|\]\]>)"
     rf"|{_QUOTE}[ \t]{{0,3}}[,;]?[ \t]{{0,3}}(?P<more>{_QUOTE}?(?:[vV]alue|val|"
     rf"v){_QUOTE}?[ \t]{{0,3}}[:=][ \t]{{0,3}})?b?{_QUOTE}(?P<z>[^\r\n\"'\\<>&]{{1,1000}}+)(?={_QUOTE}))")
-_SIGHT = r"[a-z0_.-]{0,48}(?:[\"'`\]\\]|&quot;|%00)*[ \t]{0,8}(?:[=:,;>]|->|%0[ad]|&quot;|%00|[\"'` ]+val)"  # what may follow a field's name, folded
-_SECRET_HINTS = ("pass", "pwd", "secret", "token", "key", "sess", "sid", "sig")
-_RARER_HINTS = ("auth", "cred", "otp", "cvv", "cvc", "pin", "csrf", "xsrf", "code", "assertion", "verifier", "saml", "bearer")
+# what may follow a field's name, folded
+_SIGHT = r"[a-z0_.-]{0,48}(?:[\"'`\]\\]|&quot;|%00|%0d)*[ \t]{0,40}(?:[=:,;>]|->|%0[ad]|u000[ad]|&quot;|%00|[\"'` ]+val)"
+_SECRET_HINTS = ("pass", "pw", "secret", "token", "key", "sess", "sid", "sig")
+_RARER_HINTS = ("auth", "cred", "otp", "cvv", "cvc", "pin", "csrf", "xsrf", "code", "assertion", "verifier", "saml", "bearer", "psk",
+                 "kennwort")
 _CODE_SIGHT = f"(?:{'|'.join(sorted(accept.names.CODES))})[^a-z0]{{0,2}}code"
 _RARER_SIGHT = "|".join(hint for hint in _RARER_HINTS if hint not in ("auth", "code"))
 _USER_HINTS = ("user", "usr", "login", "customer", "subscriber")
-_PHONE_HINTS = ("phone", "mobile", "msisdn")
+_PHONE_HINTS = ("phone", "mobile", "msisdn", "tel", "fax", "whatsapp")
 _SEPARATED = r"\\{0,7}[\"']?\]?[ \t]{0,3}(?:=>|[:=,>]|%3[AaDd])(?:[ \t]|%20){0,3}\[?(?:b(?=[\"']))?\\{0,7}[\"']?"
 _PEM_BREAK = r"(?:\\+[rn]|[ \t\r\n\"',|⏎␊␍]){0,80}+"
 
@@ -197,6 +163,11 @@ RULES: tuple[Rule, ...] = (
         rf"(?:{_PEM_BREAK}(?:(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset): ?[^\n\\]{{1,80}}|[A-Za-z0-9+/]{{16,}}+={{0,2}}|=[A-Za-z0-9+/]{{4}}|"
         r"[A-Za-z0-9+/]{1,15}={0,2}(?=(?:\\+[rn]|[ \t\r\n\"',|⏎␊␍]){0,8}(?:-----|\Z)))){1,2000})"), why="a private key between its marks",
             lines=True),
+    Rule("pem", ("-----begin",), _pattern(told.PREFIXED_PEM), spans=told.pem_lines, why="a private key between its marks", lines=True),
+    Rule("pem", ("ls0tls0cru",), _pattern(r"(?<![A-Za-z0-9+/])LS0tLS1CRUdJTi(?!BD)[A-Za-z0-9+/]{20,20000}+={0,2}"), told.coded_pem,
+         why="a private key in Base64", lines=True),
+    Rule("password", ("name", "key\":", "key: "), _pattern(told.NAME_AND_VALUE, _I), told.named_below, why="the name of its field", lines=True,
+         gate=told.ends_soon),
     Rule("password", ("://",), _pattern(r"://[^\s/:@\"'<>\[]{0,100}:(?P<v>[^\s\"'<>]{1,300})@"), accept.url_password,
          why="it stands before the @ of an address"),
     Rule("token", ("://",), _pattern(r"://(?P<v>[A-Za-z0-9_-]{20,200})(?::x-oauth-basic|:)?@"), accept.bare_token,
@@ -208,14 +179,14 @@ RULES: tuple[Rule, ...] = (
         r"hooks\.zapier\.com/hooks/catch/|"
         r"outlook\.office\.com/webhook/|webhook/send\?key=|integration/(?=[0-9a-f]{32}/)|bot/v2/hook/)(?P<v>[\w/@.-]{8,300})"),
         lambda m: not accept.placeholder(m["v"]), why="the address of a webhook"),
-    Rule("token", _PREFIX_HINTS, _pattern(rf"{_FREE}(?:{_PREFIXES})(?![A-Za-z0-9_])"), accept.has_run, why="a token by its prefix",
-         sight=_PREFIX_SIGHT),
-    Rule("token", (":aa",), _pattern(rf"{_FREE}(?:bot)?\d{{8,10}}:AA[\w-]{{32,34}}(?![\w-])"), why="a bot's token by its shape",
+    Rule("token", prefixes.HINTS, _pattern(rf"{prefixes.FREE}(?:{prefixes.PREFIXES})(?![A-Za-z0-9_])"), accept.has_run, why="a token by its prefix",
+         sight=prefixes.SIGHT),
+    Rule("token", (":aa",), _pattern(rf"{prefixes.FREE}(?:bot)?\d{{8,10}}:AA[\w-]{{32,34}}(?![\w-])"), why="a bot's token by its shape",
         lead=_DIGITS + "bot"),
     Rule("token", ("8q~", "7q~", "6q~"), _pattern(r"(?:(?<![\w~.])|(?<=%[0-9A-Fa-f]{2}))[\w~.]{3}\dQ~[\w~.-]{31,36}"),
         why="a client secret by its shape", lead=_WORD + "~."),
-    Rule("token", ("-us",), _pattern(rf"{_FREE}[0-9a-f]{{32}}-us\d{{1,2}}(?![\w-])"), why="a key by its shape", lead="0123456789abcdef"),
-    Rule("token", (), _pattern(rf"{_FREE}SK[0-9a-f]{{32}}(?![A-Za-z0-9_])"), why="a key by its prefix", anchor=re.compile(rb"sk[0a-f]{32}")),
+    Rule("token", ("-us",), _pattern(rf"{prefixes.FREE}[0-9a-f]{{32}}-us\d{{1,2}}(?![\w-])"), why="a key by its shape", lead="0123456789abcdef"),
+    Rule("token", (), _pattern(rf"{prefixes.FREE}SK[0-9a-f]{{32}}(?![A-Za-z0-9_])"), why="a key by its prefix", anchor=re.compile(rb"sk[0a-f]{32}")),
     Rule("token", ("eyj",), _pattern(r"(?:(?<![A-Za-z0-9_-])|(?<=%[0-9A-Fa-f]{2})|"
         r"(?<=\\[nrt]))eyJ[\w-]{5,4000}\.[\w-]{5,8000}(?:\.[\w-]{0,2000}){0,3}"),
          why="a JSON Web Token"),
@@ -227,7 +198,7 @@ RULES: tuple[Rule, ...] = (
     Rule("authorization", ("authorization",), _pattern(
         rf"authorization{_SEPARATED}(?P<scheme>(?:basic|bearer|digest|token|negotiate|ntlm|apikey|api-key|key|hawk|hmac|aws4-hmac-sha256|"
         rf"sharedkey|sso-key|splunk|"
-        r"genie-?key|bot|jwt|sharedaccesssignature|googlelogin|oauth|bearertoken)(?:[ \t]|%20){1,3}(?:token=|auth=|oauth )?)?"
+        r"genie-?key|bot|jwt|sharedaccesssignature|googlelogin|oauth|bearertoken)(?:\\?[ \t]|%20){1,3}(?:token=|auth=|oauth )?)?"
         r"(?P<v>(?:(?-i:[^\s\"',;\\<>\])&%]){1,8000}+|%(?!22|26|0[aAdD])|,[ ]?(?=[A-Za-z]{2,20}=)){1,400}+)", _I), accept.header_value,
             why="the header Authorization"),
     Rule("authorization", ("bearer",), _pattern(r"bearer(?:[ \t]|%20){1,3}(?P<v>[A-Za-z0-9._~+/=-]{16,8000}+)", _I), accept.looks_secret,
@@ -246,9 +217,11 @@ RULES: tuple[Rule, ...] = (
     Rule("password", ("insert into",), _pattern(
         r"insert into [^\s(]{1,100}\s?\((?P<columns>[^()\r\n]{1,1000})\)\s?values\s?\((?P<values>[^()\r\n]{1,4000})\)", _I), spans=_inserted,
         why="the column of an INSERT"),
-    Rule("password", ("identified by ", "password '", "identified with "), _pattern(
-        r"(?:identified by|password|identified with [\w']{1,40} (?:by|as)) (?:password )?'(?P<v>[^'\r\n]{1,300})'", _I), accept.not_placeholder,
-            why="SQL that sets a password"),
+    Rule("password", ("identified by ", "password '", "password('", "password \"", "password \\\"", "identified with "), _pattern(
+        r"(?:identified by|password|identified with [\w']{1,40} (?:by|as)) (?:password )?(?:'(?P<v>[^'\r\n]{1,300})'|"
+        r"(?P<q>\\?\")"
+        r"(?P<d>[^\s\"\\]{4,300})(?P=q))|(?<![\w.>:])password\('(?P<s>[^'\r\n]{1,300})'\)", _I),
+            accept.not_placeholder, why="it follows the word password"),
     Rule("password", (" -u ", "--user ", "--proxy-user "), _pattern(
         r"(?: -u|--user|--proxy-user) [\"']?[^\s:\"'/]{0,100}:(?P<v>[^\s\"'/@]{2,200})(?=[\s\"']|\Z)", _I),
             lambda m: not m["v"].isdigit() and accept.not_placeholder(m), why="user:password after an option"),
@@ -267,14 +240,33 @@ RULES: tuple[Rule, ...] = (
     Rule("password", (" --", " -"), _pattern(r" --?(?P<n>[A-Za-z][A-Za-z0-9_.-]{2,48}+)(?:[ \t]{1,3}|=)[\"']?(?P<v>[^\s\"'<>|;&=-][^\s\"'<>|"
         r";&]{1,4000}+)"),
          accept.option_value, why="the option of a secret"),
-    Rule("password", ("password ", "passphrase ", "passcode ", "secret ", "token "), _pattern(
-        r"(?:pass(?:word|phrase|code) (?:for [^\s:]{1,60}:? |(?:is|was|(?:re)?set to|changed to|to)[ :]{1,2})?|(?:secret|token) (?:is|"
+    Rule("password", ("password ", "password\t", "passphrase ", "passcode ", "secret ", "token "), _pattern(
+        r"(?:pass(?:word|phrase|code)[ \t](?:for [^\s:]{1,60}:? |(?:is|was|(?:re)?set to|changed to|to)[ :]{1,2})?|(?:secret|token) (?:is|"
         r"was) )[\"'`]?(?P<v>[^\s\"'`]{6,200})(?<![.,;])", _I),
         accept.told_value, why="a sentence that tells it"),
+    Rule("password", ("oracle:thin:", "oracle:oci:"), _pattern(r"oracle:(?:thin|oci):[^\s/@:\"']{1,60}/(?P<v>[^\s@/\"']{1,100})@", _I),
+         accept.not_placeholder, why="it stands before the @ of an address"),
+    Rule("password", ("$0$", "$0a$", "$0b$", "$0x$", "$0y$", "$y$", "$apr0$", "$argon0"), _pattern(
+        r"(?<![\w$])\$(?:[156y]|2[abxy]|apr1|argon2(?:id|[id]))\$[\w./+=,$-]{20,300}"), why="a password's hash by its shape"),
+    Rule("token", (".atlasv0.",), _pattern(rf"{prefixes.FREE}[A-Za-z0-9]{{14}}\.atlasv1\.[\w-]{{60,70}}"), why="a token by its shape", lead=_WORD),
+    Rule("token", (":apa00b",), _pattern(r"(?<![\w-])[\w-]{8,30}:APA91b[\w-]{100,200}"), why="a token by its shape", lead=_WORD + "-"),
+    Rule("token", ("ticket=",), _pattern(r"(?<=[?&])ticket=(?P<v>[SP]T-\d{1,9}-[\w.-]{10,200})"), why="a ticket by its shape"),
+    Rule("token", ("key=",), _pattern(r"(?<=[?&])key=(?P<v>[A-Za-z0-9_-]{20,200})(?![\w./%:-])"), told.random, why="the key of a query"),
+    Rule("token", told.LINKS, _pattern(rf"(?:{'|'.join(told.LINKS)})[a-z_-]{{0,20}}/(?P<v>[A-Za-z0-9_-]{{20,200}})(?![\w./%-])", _I),
+         told.random, why="the link of a mail", sight=rf"(?:{'|'.join(told.LINKS)})[a-z_-]{{0,20}}/[a-z0_-]{{20}}"),
+    Rule("password", ("requirepass ", "masterauth ", "\"auth\" \"", "auth plain ", "auth login ", "> pass ", "c: pass "), _pattern(
+        r"(?:requirepass|masterauth|auth plain|auth login|> pass|c: pass) \"?(?P<v>[^\s\"]{4,300})|\"auth\" (?:\"[^\"\r\n]{1,60}\" )?"
+        r"\"(?P<s>[^\"\r\n]{1,300})\"", _I), told.protocol, why="the command of a login"),
+    Rule("password", ("\" -> \"",), _pattern(r"\" -> \"(?P<v>[^\"\r\n]{1,1000})\""), told.changed, why="what a password was changed to"),
+    Rule("password", told.CODE_HINTS, _pattern(
+        r"(?:verification|security|one-time|confirmation|login|sms|2fa|mfa) (?:pass)?code(?: is)?:? {1,2}\"?(?P<v>\d{4,8})(?![\w.:-])", _I),
+         why="a sentence that tells it"),
     Rule("token", ("code=", "code%3d"), _pattern(r"(?<=[?&\s])code=(?P<v>[\w%~./+-]{8,500})"), accept.oauth_code, why="the code of a callback"),
     Rule("email", ("@", "%40"), _pattern(
-        r"(?<![A-Za-z0-9_.+-])(?P<user>[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,63})(?:@|%40)(?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![\w-])"),
+        r"(?<![A-Za-z0-9_.+-])(?P<user>[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,63})(?:@|%40)(?:[A-Za-z0-9\u00c0-\u017f-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![\w-])"),
         accept.is_email, True, why="a mail address", lead=_WORD + ".+-"),
+    Rule("ipv4", (" > ",), _pattern(r"(?<![\w.-])(?P<v>\d{1,3}(?:\.\d{1,3}){3})\.\d{1,5} > (?P<s>\d{1,3}(?:\.\d{1,3}){3})(?:\.\d{1,5})?(?![\w.-])"),
+         personal=True, why="an IPv4 address", lead=_DIGITS + ".", spans=told.both),
     Rule("ipv4", (), _pattern(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)"), numbers.is_v4, True, why="an IPv4 address", lead=_DIGITS,
          anchor=re.compile(rb"\.0{1,3}\.0{1,3}\.0")),
     Rule("ipv6", (), _pattern(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])"), numbers.is_v6, True, why="an IPv6 address",
@@ -282,7 +274,7 @@ RULES: tuple[Rule, ...] = (
     Rule("iban", (), _pattern(r"(?<![A-Za-z0-9_])[A-Z]{2}\d\d(?:[A-Z0-9]{11,30}|(?:[ -][A-Z0-9]{4}){2,7}(?:[ -][A-Z0-9]{1,3})?)(?![A-Za-z0-9_])"),
         numbers.is_iban,
          why="an account number with right check digits", anchor=re.compile(r"[A-Z][A-Z][0-9][0-9][ -]?[A-Z0-9]{4}[ -]?[A-Z0-9]{4}")),
-    Rule("card", (), _pattern(rf"{_FREE}(?<![.+-])\d(?:[ -]?\d){{12,18}}(?![A-Za-z0-9_-]|\.\d)"), numbers.is_card,
+    Rule("card", (), _pattern(rf"{prefixes.FREE}(?<![.+-])\d(?:[ -]?\d){{12,18}}(?![A-Za-z0-9_-]|\.\d)"), numbers.is_card,
         why="a card number with a right check digit", first="23456",
          lead=_DIGITS, anchor=re.compile(rb"0000(?:0{9}|[ -]0000[ -]0000|[ -]000000[ -]0000)")),
     Rule("ssn", (), _pattern(r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])"), personal=True,
@@ -296,6 +288,25 @@ RULES: tuple[Rule, ...] = (
     Rule("user", ("user", "usr", "customer", "account"), _pattern(
         r"(?:usr|user|customer|enduser|account)\\{0,7}[\"']\s?:\s?(?P<o>\{[^{}\r\n]{1,600})", _I), personal=True, spans=_users,
             why="the name of its field"),
+    Rule("user", ("user '", "user \"", "user \\\"", "user \\'"), _pattern(
+        r"(?<![A-Za-z0-9_-])user (?P<q>\\{0,3}[\"'])(?P<v>[^\s\"'\\]{1,100})(?P=q)", _I), told.somebody, True, why="a sentence that names somebody"),
+    Rule("user", ("password for ", "publickey for ", "pam for ", "for user ", "invalid user ", "illegal user "), _pattern(
+        r"(?:(?:password|publickey|pam) for (?:(?:invalid|illegal) user )?(?=[^\s]{1,64} from )|(?:invalid|illegal) user (?=[^\s]{1,64} from )|"
+        r"for user (?=[^\s(]{1,64}(?:\(|,? (?:by|from) )))(?P<v>[^\s\"':;,()=]{1,64})(?=[\s(,])", _I), told.somebody, True,
+         why="a sentence that names somebody"),
+    Rule("user", (" : tty=",), _pattern(r"(?<![\w.-])(?P<v>[\w.-]{1,64}) : TTY="), told.somebody, True, why="who asked sudo", lead=_WORD + ".-"),
+    Rule("name", told.NAME_HINTS, _pattern(told.PERSON, _I), told.person, True, gate=told.name_field, why="the name of its field",
+         sight=f"(?:{'|'.join(told.NAME_HINTS)}){_SIGHT}"),
+    Rule("birth", ("dob", "birth"), _pattern(told.BIRTH, _I), personal=True, gate=told.birth_field, why="the name of its field"),
+    Rule("ssn", ("ssn", "social security"), _pattern(
+        r"(?:ssn\\{0,7}[\"']?\s?[:=]\s?\\{0,7}[\"']?|social security (?:number|no\.?)[:=]? )(?P<v>\d{3}[ -]?\d\d[ -]?\d{4})(?![\w-])", _I),
+         personal=True, why="the name of its field"),
+    Rule("address", ("address",), _pattern(
+        r"(?:(?<![A-Za-z0-9])|(?<=street[_-])|(?<=billing[_-])|(?<=shipping[_-])|(?<=home[_-])|(?<=postal[_-]))address\\{0,7}[\"']?\s?[:=]\s?"
+        r"\\{0,7}[\"'](?P<v>[^\"'\\\r\n]{8,200})[\"'\\]", _I), told.street, True, why="the name of its field"),
+    Rule("phone", _PHONE_HINTS, _pattern(
+        rf"(?:{'|'.join(_PHONE_HINTS)})[a-z_.-]{{0,20}}\\{{0,7}}[\"']?[ ]?[:=][ ]?\\{{0,7}}[\"']?(?P<v>[(+]?\d[\d ()/.-]{{5,22}}\d)(?![\w:])", _I),
+         told.phone, True, gate=accept.phone_field, why="the name of its field", sight=f"(?:{'|'.join(_PHONE_HINTS)}){_SIGHT}"),
     Rule("phone", _PHONE_HINTS, _pattern(rf"(?P<n>(?:{'|'.join(_PHONE_HINTS)}){_VALUE}", _I), accept.user_value, True, gate=accept.phone_field,
          why="the name of its field", sight=f"(?:{'|'.join(_PHONE_HINTS)}){_SIGHT}"),
     Rule("user", (" --",), _pattern(r" --(?P<n>[A-Za-z][A-Za-z0-9_.-]{2,48}+)[ \t]{1,3}[\"']?(?P<v>[^\s\"'<>|;&=-][^\s\"'<>|;&:]{1,200}+)(?!:)"),
