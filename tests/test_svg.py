@@ -171,3 +171,11 @@ def test_nothing_harmful_is_ever_left(name, attributes, text):
     given_attributes = "".join(f' {key}="{sinks.xml(value)}"' for key, value in attributes.items())
     kept = drawn(f"<{name}{given_attributes}>{sinks.xml(text)}</{name}>")
     assert kept is not None and harmful(kept) == []
+
+
+def test_a_picture_that_nobody_could_draw_is_refused():
+    """Parts that are used again and again, each time by more, and a part that uses itself cost nobody's machine anything."""
+    layers = "".join(f"<g id='a{n}'>" + f"<use href='#a{n - 1}'/>" * 10 + "</g>" for n in range(1, 12))
+    assert svg.clean(f"<svg {NS}><g id='a0'><path d='M0 0'/></g>{layers}<use href='#a11'/></svg>") is None
+    assert svg.clean(f"<svg {NS}><g id='x'><use href='#x'/></g></svg>") is None
+    assert svg.clean(f"<svg {NS}><g id='x'><path d='M0 0'/></g><use href='#x'/></svg>") is not None

@@ -67,12 +67,15 @@ def _drawn(root: Any) -> float:
     known: dict[Any, float] = {}
 
     def weight(element: Any, depth: int) -> float:
-        if depth > 4 * _DEEPEST or known.get(element) == -1:
+        if known.get(element) == -1:
             return math.inf
         if element not in known:
             known[element] = -1
             texts = [value for key, value in element.attrib.items() if key != "id"]
             targets = [found for text in texts for found in _TARGET.findall(text)] if any("#" in text for text in texts) else ()
+            if depth > _DEEPEST:  # what is nested deeper is not written; a chain of references so long is refused
+                known[element] = math.inf if targets else 1
+                return known[element]
             known[element] = 1 + sum(weight(child, depth + 1) for child in element) + sum(weight(named[t], depth + 1) for t in targets if t in named)
         return known[element]
 
