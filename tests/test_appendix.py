@@ -439,3 +439,99 @@ def test_changes_are_drawn_in(tmp_path):
     """A figure with the changes drawn in differs from one without: the context of show() reaches the picture."""
     plain, drawn = shown(onset())[1], shown(onset(), changes=changes())[1]
     assert plain["data"]["image/png"] != drawn["data"]["image/png"]
+
+
+def jpeg(width: int = 3, height: int = 2, extra: bytes = b"", end: bytes = b"\xff\xd9") -> str:
+    """The bones of a JPEG: its frame, a scan with a stuffed byte, and what else is given."""
+    def segment(kind: int, body: bytes) -> bytes:
+        return bytes([0xFF, kind]) + (len(body) + 2).to_bytes(2, "big") + body
+
+    frame = segment(0xC0, b"\x08" + height.to_bytes(2, "big") + width.to_bytes(2, "big") + b"\x01\x01\x11\x00")
+    return base64.b64encode(b"\xff\xd8" + extra + frame + segment(0xDA, b"\x01\x01\x00\x00\x3f\x00") + b"\x12\xff\x00\x34\xff\xd0\x56" + end).decode()
+
+
+def test_a_photograph_keeps_its_pixels_and_loses_its_place():
+    """A JPEG is shown without the segments that say where and by whom it was taken; one without an end is said to be unreadable."""
+    taken = b"\xff\xe1\x00\x10Exif\x00\x00GPS 52 N" + b"\xff\xfe\x00\x06Maja"
+    kept = safe.picture_bytes("image/jpeg", jpeg(extra=taken))
+    assert kept == base64.b64decode(jpeg()) and b"GPS" not in kept
+    assert safe.picture_bytes("image/jpeg", jpeg(end=b"")) is None and safe.picture_bytes("image/jpeg", png()) is None
+    assert 'width="3" height="2"' in safe.picture("image/jpeg", jpeg(), {}, "")
+
+
+def test_a_damaged_picture_and_a_bomb_are_named():
+    """A PNG whose check sum is wrong, and a picture of a thousand million pixels, stand as words."""
+    raw = bytearray(base64.b64decode(png()))
+    raw[-20] ^= 1
+    for bad in (base64.b64encode(raw).decode(), _bomb()):
+        assert "could not be read: a chart" in safe.picture("image/png", bad, {}, "a chart")
+    assert safe.picture_bytes("image/jpeg", jpeg(width=40_000, height=40_000)) is None
+
+
+def _bomb() -> str:
+    import zlib
+
+    raw = base64.b64decode(png())
+    head = b"IHDR" + (30_000).to_bytes(4, "big") * 2 + raw[24:29]
+    return base64.b64encode(raw[:12] + head + zlib.crc32(head).to_bytes(4, "big") + raw[33:]).decode()
+
+
+def test_a_progress_bar_is_its_last_state():
+    """A line that a program wrote anew thousands of times, in as many pieces, is one line that says how often; others stay as they are."""
+    pieces = [stream(f"\r {n}%", "stderr") for n in range(3000)] + [stream("\rdone 100%\n", "stderr")]
+    joined = page.one_text(notebook([code("x", pieces)]))["cells"][0]["outputs"]
+    assert len(joined) == 1 and safe.output(joined[0]) == '<div class="stderr"><pre>done 100% [written anew 3,001 times]\n</pre></div>'
+    assert safe.settled("a\r\nb\rc\n") == "a\nb\rc\n" and safe.settled("\x1b[2K\x1b[31mx") == "\x1b[2Kx"
+
+
+def test_a_secret_in_two_pieces_is_one_text(tmp_path):
+    """What a program wrote in pieces is joined before it is redacted, so that no secret is passed in halves."""
+    content = notebook([code("x", [stream("password=hun"), stream("ter2 and more\n")])])
+    made = appendix.export(save(tmp_path / "run.ipynb", content), tmp_path / "out.html", audience="internal")
+    assert made.hidden == {"password": 1} and "hun" not in Page(made.path.read_text(encoding="utf-8")).text
+
+
+@pytest.mark.parametrize(("bundle", "shown_as"), [
+    ({"text/html": "<script>draw()</script>", "text/plain": "a chart of 3 lines"}, "<pre>a chart of 3 lines</pre>"),
+    ({"text/html": "<div id='p'></div>"}, '<p class="note">An output of type text/html is not shown.</p>'),
+    ({"text/latex": "$x^2$", "text/plain": "<IPython.core.display.Latex object>"}, "<pre>$x^2$</pre>"),
+    ({"application/json": {"a": 1}, "text/plain": "<IPython.core.display.JSON object>"}, "<pre>{\n &quot;a&quot;: 1\n}</pre>"),
+    ({"image/gif": "R0lG", "text/plain": "<IPython.core.display.Image object>"}, '<p class="note">An output of type image/gif is not shown.</p>'),
+    ({"text/plain": "<a.B object at 0x7f>"}, "<pre>&lt;a.B object at 0x7f&gt;</pre>"),
+    ({"text/html": "<h1>Big</h1><p>words</p>"}, "<h3>Big</h3><p>words</p>")])
+def test_what_cannot_be_drawn_is_told_by_its_source(bundle, shown_as):
+    """An output whose rich form cannot be shown gives its words, its formula or its data, and is never empty."""
+    assert safe.output(data(bundle)) == shown_as
+
+
+def test_long_texts_and_tables_keep_their_ends_and_say_what_is_left_out():
+    """Of five megabytes of text both ends are shown; of a table beyond the limit the first rows, with the number of the others."""
+    text = safe.text("first\n" + "x\n" * 500_000 + "the last line")
+    assert "first" in text and "the last line" in text and "more characters] …" in text and len(text) < 40_000 and 'class="tall"' in text
+    rows = "".join(f"<tr><td>{n}{'y' * 90}</td></tr>" for n in range(20_000))
+    shown_rows = safe.output(data({"text/html": f"<table><tbody>{rows}</tbody></table>", "text/plain": "z" * 30_000}))
+    more = re.search(r"([\d,]+) more rows are not shown", shown_rows)
+    assert more and shown_rows.count("<tr>") + int(more[1].replace(",", "")) == 20_000 and "scroll tall" in shown_rows
+
+
+def test_what_is_nested_beyond_reason_is_its_text():
+    """Ten thousand boxes in each other cost neither the page nor a printer their time; their words stay."""
+    shown = safe.clean("<div>" * 10_000 + "deep &amp;lt;")
+    assert "deep &amp;lt;" in shown and "<div" not in shown and len(shown) < 200
+    assert safe.clean("<table><tr><td>" * 3000 + "deep").count("<table") == 0
+
+
+@pytest.mark.parametrize(("source", "title", "names"), [
+    ("Big\n===\n\nwords\n\nSmall\n---\n\nmore", "Big", ["Small"]), ("## C#\n\nx\n\n## Done ##\n\ny", "Incident", ["C#", "Done"]),
+    ("### Small print\n\n# Title\n\n## A\n\nx", "Title", ["A"]), ("```\nno\n---\n```\n\n## A\n\nx", "Incident", ["A"])])
+def test_headings_of_every_kind(source, title, names):
+    """Underlined headings are headings, a sharp in a name stays, and small print before the title does not take its place."""
+    model = page.page(notebook([markdown(source)]))
+    assert (model["title"], [section["title"] for section in model["sections"]]) == (title, names)
+
+
+@pytest.mark.parametrize("odd", [{"tags": None}, {"tags": 3}, {"tags": "setup"}, {"incidentnb": "x"}])
+def test_odd_metadata_cost_nothing(tmp_path, odd):
+    """A cell whose tags are no list, as other editors write it, is shown like any other."""
+    content = notebook([markdown("## A"), {**code("x", [stream("seen\n")]), "metadata": odd}])
+    assert "seen" in exported(tmp_path, content)

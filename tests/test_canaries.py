@@ -277,3 +277,14 @@ def test_templates_are_not_touched():
 
     style = (places.templates() / "incidentnb" / "style.css").read_text(encoding="utf-8")
     assert redact(style)[0] == style
+
+
+@pytest.mark.parametrize("word", ["http://www.w3.org/2000/svg", "data:image/png;base64,", "iVBORw0KGgoAAAANSUhEUgAA", "max-width: 44rem", "#fbfaf8",
+                                  "Content-Security-Policy", "ac:structured-macro", "M10,10L20,20", "width=device-width, initial-scale=1"])
+@pytest.mark.parametrize("to", ["html", "md", "confluence"])
+def test_what_a_page_is_made_of_is_no_secret(tmp_path, to, word):
+    """A line that calls a piece of the page itself a password, or the code of its pictures, does not stop an export."""
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M10,10L20,20"/></svg>'
+    outputs = [stream(f'{{"password": "{word}"}}\n'), data({"image/svg+xml": drawing}), *figure()]
+    run = save(tmp_path / "run.ipynb", notebook([markdown("## A"), code("x", outputs)]))
+    assert appendix.export(run, tmp_path / f"a{forms.FORMS[to][0]}", to=to).path.is_file()

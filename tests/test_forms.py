@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 from form_samples import KINDS, header, investigation, model
-from publish_samples import save
+from publish_samples import code, markdown, notebook, save, stream
 from test_appendix import Page
 from test_confluence import parsed, texts
 
 from incidentnb import sinks
-from incidentnb.publish import account, appendix, forms
+from incidentnb.exceptions import InputError
+from incidentnb.publish import account, appendix, forms, redaction, safe
+from incidentnb.publish.forms import paper, pdf
 from incidentnb.publish.forms.events import PLAIN, TIMESKETCH
 from incidentnb.record import incident, journal, statements
 
@@ -196,3 +198,42 @@ def test_secrets_leave_no_byte_of_any_form(tmp_path):
         everything = out.path.read_bytes() + b"".join(picture.read_bytes() for picture in out.files)
         assert not [value for value in (secret, mail, "a1B2a1B2", "jane&#46;doe") if value.encode() in everything], to
         assert "⟦" in everything.decode("utf-8", "replace")
+
+
+def test_what_one_printer_cannot_print_the_other_does(monkeypatch):
+    """Where WeasyPrint fails or is too slow and a Chromium is there, that prints."""
+    def fails(page):
+        raise InputError("export --to pdf", "WeasyPrint did not end", "")
+
+    monkeypatch.setattr(pdf, "weasyprint", fails)
+    monkeypatch.setattr(pdf.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(pdf, "browser", lambda: "chromium")
+    monkeypatch.setattr(pdf, "chromium", lambda page: b"%PDF-1.7")
+    monkeypatch.setattr(pdf.paper, "render", lambda model: "<p>")
+    assert pdf.make({}).data == b"%PDF-1.7"
+
+
+def test_a_wide_table_is_parted_on_paper():
+    """On paper a table of sixty columns is several, each with the names of its rows; one that fits, or whose cells span others, stays one."""
+    def printed(columns: int, span: str = "") -> str:
+        head = "".join(f"<th>column_{n}</th>" for n in range(columns))
+        body = "".join(f"<td{span}>{n}.123456</td>" for n in range(columns))
+        markup = safe.clean(f"<table><thead><tr><th></th>{head}</tr></thead><tbody><tr><th>row 0</th>{body}</tr></tbody></table>")
+        return paper._printed({"html": markup})["html"]
+
+    wide = printed(60)
+    assert wide.count("<table") == wide.count("row 0") > 4 and wide.count("continued (2 of") == 1
+    assert all(wide.count(f">column_{n}<") == wide.count(f">{n}.123456<") == 1 for n in range(60))
+    assert printed(8).count("<table") == 1 and printed(60, ' colspan="2"').count("<table") == 1
+
+
+def test_no_heading_stands_alone_at_the_foot_of_a_page():
+    """However much stands before it, the heading of the provenance is on the page of what it heads."""
+    pytest.importorskip("weasyprint", reason="the package weasyprint is not installed")
+    import pypdf
+
+    for lines in (42, 43, 44):
+        cells = [markdown("# T"), markdown("## A"), code("x", [stream("l\n" * lines)])]
+        shown = paper.render(appendix.redacted_page(notebook(cells), None, redaction.Eyes("public", None)))
+        pages = [page.extract_text().splitlines() for page in pypdf.PdfReader(io.BytesIO(pdf.weasyprint(shown))).pages]
+        assert [page for page in pages if any("Made for" in line for line in page) and "Provenance" in page], lines

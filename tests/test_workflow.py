@@ -11,6 +11,7 @@ import pytest
 from incidentnb import cli, drill, times
 from incidentnb.exceptions import InputError, Refused
 from incidentnb.publish import forms
+from incidentnb.publish.forms import pdf
 from incidentnb.record import incident, journal, milestones, runbook, statements
 from incidentnb.workflow import analyses, demo, exporting, practice, running
 
@@ -226,6 +227,17 @@ def test_the_same_incident_exports_to_the_same_bytes(place):
     inside, = exporting.export(place, ["html"], audience="internal")
     assert inside.name == "appendix.internal.html" and "internal readers" in inside.read_text(encoding="utf-8")
     assert {check.state for check in exporting.verify(place)} == {"ok"}
+
+
+def test_what_cannot_be_made_stops_nothing_else(place, monkeypatch, capsys):
+    """Without a printer for the PDF the other forms are made all the same, exit 3 with one line; alone it is exit 2, and nothing is lost."""
+    monkeypatch.setattr(pdf, "weasyprint", lambda page: None)
+    monkeypatch.setattr(pdf, "chromium", lambda page: None)
+    (place / "exports" / "appendix.json").unlink(missing_ok=True)
+    assert cli.main(["export", str(place), "--to", "pdf,json"]) == 3
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "needs WeasyPrint or a Chromium" in line and "appendix.json" in line and (place / "exports" / "appendix.json").is_file()
+    assert cli.main(["export", str(place), "--to", "pdf"]) == 2 and "needs WeasyPrint" in capsys.readouterr().err
 
 
 def test_verify_finds_what_was_changed(place, capsys):

@@ -54,7 +54,7 @@ def clean(markup: str, *, links: bool = False) -> str:
                      attributes=_ATTRIBUTES | ({"a": {"href"}} if links else {}), attribute_filter=kept,
                      url_schemes={"http", "https"}, link_rel="noopener noreferrer nofollow")
     if _deep(safe):
-        return text(html.unescape(re.sub(r"<[^>]*>", " ", safe)))
+        return text(re.sub(r"\s*\n\s*", "\n", html.unescape(re.sub(r"(<[^>]*>)+", "\n", safe))).strip())
     return _tables(re.sub(r"<(/?)h[12](?=[ >])", r"<\1h3", safe))  # above those stand the headings of the page itself
 
 

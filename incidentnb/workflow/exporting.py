@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from incidentnb import times
-from incidentnb.exceptions import InputError
+from incidentnb.exceptions import InputError, PartialError
 from incidentnb.record import incident as records
 from incidentnb.record import journal, pseudonyms, team
 from incidentnb.workflow import running
@@ -34,7 +34,8 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
         (``appendix.internal.html``), so that none is shared by mistake.
 
     Raises:
-        InputError: no incident there, no such kind, no such run.
+        InputError: no incident there, no such kind, no such run; the only kind that was asked for cannot be made.
+        PartialError: a kind cannot be made, or not be put in its place; the others are there.
         Refused: a value that is known to be a secret would still be in it; an older export stays.
     """
     from incidentnb.publish import appendix, forms, redaction
@@ -50,14 +51,24 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
     stem = ("appendix" if run is None else chosen.stem) + ("" if audience == "public" else f".{audience}")
     page = {key: value for key, value in head.items() if key != "account"}  # what a form does not show is not counted as hidden in it
     key, private = pseudonyms.make(folder), _private(folder, chosen, head)
+    missing: list[InputError] = []
     for kind in dict.fromkeys(to):
         out = folder / "exports" / f"{stem}{forms.FORMS[kind][0]}"
-        made = appendix.export(chosen, out, to=kind, header=head if kind in forms.DATA else page, audience=audience, key=key,
-                               extra=extra, known=private)
+        try:
+            made = appendix.export(chosen, out, to=kind, header=head if kind in forms.DATA else page, audience=audience, key=key,
+                                   extra=extra, known=private)
+        except InputError as problem:
+            missing.append(problem)
+            continue
         body = {"path": str(out.relative_to(folder)), "sha256": made.digest, "run": chosen.name, "head": head["journal"]["head"],
                 "audience": audience, "hidden": made.hidden}
         journal.append(folder, "export", body, occurred_at=times.now())
         written.append(out)
+    if missing and not written:
+        raise missing[0]
+    if missing:
+        done = ", ".join(out.name for out in written)
+        raise PartialError(missing[0].where, "; ".join(problem.what for problem in missing), f"{missing[0].do}; written: {done}".lstrip("; "))
     return written
 
 

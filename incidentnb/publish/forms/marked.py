@@ -170,6 +170,9 @@ def inline(children: Iterable[Node | str], *, cell: bool = False, starts: bool =
             found = found.rstrip(" ") + (" " if cell or not found.strip() else "\\\n")
         elif child.tag in _CODE:
             code = tree.text_of(child)
+            if not code.strip():
+                found += " " if code and not begins and not found.endswith(" ") else ""
+                continue
             plain = (cell and "|" in code) or found.endswith("`")  # a bar parts cells in code too; two spans would be one
             found += sinks.markdown(code, starts=begins) if plain else sinks.markdown_code(code)
         elif child.tag in _MARKS:

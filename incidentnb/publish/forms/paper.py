@@ -13,6 +13,7 @@ from incidentnb.publish.tree import Node
 
 ROWS, OPEN_ROWS, TEXT = 12, 200, 3000  # of a table that is folded on the screen, of one that is not; characters of a block of text
 _LINE, _WIDEST, _WORD = 100.0, 56, 24  # characters of a table's line, of a column's longest text, of its longest word
+_CROWDED = 130.0  # characters of a line from which on a table is parted by its columns
 _PICTURES = {code + 0x2400: f"‹U+{code:04X}›" for code in (*range(32), 0x21)} | {0x2421: "‹U+007F›"}  # few fonts have pictures of control characters
 _TOUCHED = re.compile(r"<(?:details|figure|table|pre)\b")
 
@@ -46,7 +47,8 @@ def _lay_out(node: Node, folded: bool = False) -> None:
             child.children = [safe.clipped(text, TEXT)]
         elif child.tag == "table":
             _cut(node, child, ROWS if inside else OPEN_ROWS)
-            _widths(child)
+            for part in _parted(node, child):
+                _widths(part)
         _lay_out(child, inside)
 
 
@@ -61,6 +63,40 @@ def _cut(parent: Node, table: Node, most: int) -> None:
     place = next(n for n, child in enumerate(parent.children) if child is table)
     told = f"{len(rows) - most:,} more rows are not printed; the page (HTML) and the executed notebook have them."
     parent.children.insert(place + 1, Node("p", {"class": "note"}, [told]))
+
+
+def _parted(parent: Node, table: Node) -> list[Node]:
+    """A table in as many tables, each with its first column, as it takes for the widest word of each column to find room; where cells span
+    others it stays one."""
+    cells = [[cell for cell in row.children if isinstance(cell, Node)] for row in _all(table, "tr")]
+    widths = {len(row) for row in cells}
+    if len(widths) != 1 or any({"colspan", "rowspan"} & cell.attributes.keys() for row in cells for cell in row):
+        return [table]
+    least = [min(max((len(word) for row in cells for word in tree.text_of(row[n]).split()), default=1), _WORD) + 2.5 for n in range(widths.pop())]
+    if sum(least) <= _CROWDED:
+        return [table]
+    groups: list[list[int]] = [[]]
+    for n, width in enumerate(least[1:], 1):
+        if groups[-1] and least[0] + sum(least[m] for m in groups[-1]) + width > _LINE:
+            groups.append([])
+        groups[-1].append(n)
+    parts = [_columns(table, {0, *group}) for group in groups]
+    place = next(n for n, child in enumerate(parent.children) if child is table)
+    parent.children[place:place + 1] = [part for n, one in enumerate(parts) for part in (
+        *([Node("p", {"class": "note"}, [f"The table, its columns continued ({n + 1} of {len(parts)}):"])] if n else ()), one)]
+    return parts
+
+
+def _columns(node: Node, kept: set[int]) -> Node:
+    """A copy of a table with some of its columns."""
+    children = [child for n, child in enumerate(c for c in node.children if isinstance(c, Node)) if n in kept] if node.tag == "tr" else [
+        _columns(child, kept) if isinstance(child, Node) else child for child in node.children]
+    return Node(node.tag, dict(node.attributes), children)
+
+
+def _all(node: Node, tag: str) -> list[Node]:
+    return [found for child in node.children if isinstance(child, Node)
+            for found in ([child] if child.tag == tag else [] if child.tag == "td" else _all(child, tag))]
 
 
 def _widths(table: Node) -> None:

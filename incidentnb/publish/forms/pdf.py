@@ -42,7 +42,12 @@ def make(model: Mapping[str, Any], folder: str = "", to: str = "pdf") -> Made:
     """
     rendered = paper.render(model).encode("utf-8", "replace")
     page = (model["over"](rendered, "page.html") if "over" in model else rendered).decode("utf-8")
-    printed = weasyprint(page) or chromium(page)
+    try:
+        printed = weasyprint(page) or chromium(page)
+    except InputError:  # what one printer cannot print the other often can
+        if browser() is None or importlib.util.find_spec("weasyprint") is None:
+            raise
+        printed = chromium(page)
     if printed is None:
         raise InputError("export --to pdf", "needs WeasyPrint or a Chromium",
                          "pip install 'incidentnb[pdf]', or the package chromium of the system (apt-get install chromium)")

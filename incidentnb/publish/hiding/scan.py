@@ -11,8 +11,11 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from urllib.parse import unquote
 
+from incidentnb import places
 from incidentnb.exceptions import Refused
 from incidentnb.publish.hiding import accept, quick
 from incidentnb.publish.hiding.rules import PERSONAL, Rule
@@ -20,6 +23,7 @@ from incidentnb.publish.hiding.values import Known, stands_alone
 
 _DATA = re.compile(rb"data:([\w.+/-]{3,40})(?:;[\w=.-]{1,40})?;base64,([A-Za-z0-9+/=\s]{8,})")
 _IN_LINE = re.compile(r"</?(?:a|abbr|b|code|del|em|i|kbd|mark|s|samp|small|span|strong|sub|sup|u|var|tspan)\b[^<>]*>", re.IGNORECASE)
+_SAID = re.compile(r"\b(?:id|class|href|font-family|aria-label|title)=\"([^\"]*)\"")
 _STYLE = re.compile(r"<style\b.*?</style>", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _ONLY_IN_LINES = {"card", "iban"}  # columns of figures may stand beside each other in the text of a PDF
@@ -37,6 +41,8 @@ def check(artefacts: Mapping[str, bytes], known: Known, rules: Sequence[Rule], k
     Raises:
         Refused: a value is still there: its kind and place, never the value.
     """
+    own = _own()
+    known = Known({value: kind for value, kind in known.kinds.items() if value not in own})
     squeezed = Known({"".join(value.split()): kind for value, kind in known.kinds.items()})
     for name, data in artefacts.items():
         for place, text, seen in [(f"the name of {name[:80]}", name, False), *texts(name, data)]:
@@ -51,6 +57,14 @@ def check(artefacts: Mapping[str, bytes], known: Known, rules: Sequence[Rule], k
             if kind:
                 raise Refused(place, f"what looks like a {kind} would be in it, so nothing is written",
                               "leave it out of the notebook, or let a rule of incidentnb.toml keep it")
+
+
+@cache
+def _own() -> str:
+    """What every export holds by itself: templates, style sheets, the words of the forms. What is printed for all to see is no secret, and no
+    line of a log that calls it one may stop an export."""
+    sources = [*places.templates().glob("incidentnb/*"), *(Path(__file__).parents[1] / "forms").glob("*.py"), Path(__file__).parents[1] / "svg.py"]
+    return "\n".join(path.read_text(encoding="utf-8") for path in sources if path.is_file())
 
 
 def _still_there(text: str, known: Known) -> Iterator[str]:
@@ -81,14 +95,15 @@ def texts(name: str, data: bytes) -> Iterator[tuple[str, str, bool]]:
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         yield from ((f"a text of the picture {name}", text, False) for text in png_texts(data))
         return
-    raw = data.decode("utf-8", "replace")
-    yield name, raw, False
     ending = name.rpartition(".")[2].lower()
     for number, part in enumerate(_DATA.finditer(data), 1):
         inner = _decoded(part[2])
         if inner:
             yield from texts(f"picture {number} of {name}", inner)
-    shown = _DATA.sub(b"data:", data).decode("utf-8", "replace")
+    shown = raw = _DATA.sub(b"data:", data).decode("utf-8", "replace")  # pictures are looked into, their coding says nothing
+    if ending == "svg" or shown.startswith("<svg"):
+        shown = raw = _TAG.sub(lambda tag: f"\n{' '.join(_SAID.findall(tag[0]))}\n", shown)  # what it draws is figures
+    yield name, raw, False
     plain = html.unescape(shown) if "&" in shown else shown
     if ending in ("html", "htm", "xml", "svg") or shown.lstrip()[:200].startswith(("<svg", "<?xml", "<!DOCTYPE", "<html")):
         joined = _IN_LINE.sub("", _STYLE.sub("", shown))
