@@ -59,6 +59,11 @@ class Window:
         return self.end - self.start
 
 
+def elsewhere(zone: tzinfo | None, *moments: datetime) -> bool:
+    """Whether clocks of a zone show another time than UTC at any of these moments; not where no zone is known."""
+    return zone is not None and any(at.astimezone(zone).utcoffset() for at in moments)
+
+
 def now() -> datetime:
     """The current instant, aware UTC."""
     return datetime.now(UTC)

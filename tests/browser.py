@@ -5,29 +5,18 @@ import fcntl
 import json
 import os
 import select
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
+import needs
 
-WEB_TOOLS = Path(sys.prefix) / "web" / "node_modules"  # see the Makefile: web-tools
 _SWITCHES = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--disable-sync", "--disable-extensions",
              "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--hide-scrollbars",
              "--force-device-scale-factor=1", "--font-render-hinting=none", "--remote-debugging-pipe", "--allow-file-access-from-files")
-
-
-def web_tool(name: str) -> Path:
-    """A file of an npm package that only tests use; without it the test is skipped."""
-    path = WEB_TOOLS / name
-    if not path.exists():
-        pytest.skip(f"the npm package {name.split('/')[0]} is not installed (make web-tools)")
-    return path
 
 
 @dataclass
@@ -91,9 +80,7 @@ class Browser:
     """One Chromium; a context manager."""
 
     def __init__(self, profile: Path):
-        found = shutil.which("chromium")
-        if found is None:
-            pytest.skip("the Debian package chromium is not installed")
+        found = needs.program("chromium")
         pipes = (*os.pipe(), *os.pipe())
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 20) for end in pipes]
         for end in pipes:

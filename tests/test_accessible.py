@@ -4,14 +4,14 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 from itertools import pairwise
 from pathlib import Path
 
+import needs
 import pypdf
 import pytest
-from browser import Browser, web_tool
+from browser import Browser
 from form_samples import asked, entries, header
 from PIL import Image, ImageChops, ImageStat
 from publish_samples import CHANGES, END, ONSET, changes, code, error, markdown, minute, notebook, onset, save, series, shown, stream
@@ -70,6 +70,8 @@ def browser(tmp_path_factory):
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
     """Engine → the whole page as PDF."""
+    needs.weasyprint()
+    needs.program("chromium")
     folder = tmp_path_factory.mktemp("printed")
     run, told = save(folder / "run.ipynb", executed()), header("the page told us")
     made = {}
@@ -86,7 +88,7 @@ def test_axe_finds_nothing(browser, pages, name, window):
     """axe-core finds no violation of WCAG 2.2 A and AA or of its best practices, folded parts opened, in light and dark, wide and narrow."""
     visit = browser.visit(pages[name], **window)
     visit.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    visit.evaluate(web_tool("axe-core/axe.min.js").read_text(encoding="utf-8"))
+    visit.evaluate(needs.web_tool("axe-core/axe.min.js").read_text(encoding="utf-8"))
     found = visit.evaluate(f"axe.run(document, {{runOnly: {json.dumps(RULES)}}}).then(r => ({{violations: r.violations.map("
                            "v => [v.id, v.nodes.map(n => n.html.slice(0, 200))]), passes: r.passes.length}))")
     assert found["violations"] == [] and found["passes"] > 25
@@ -102,10 +104,8 @@ def test_the_keyboard_reaches_everything_in_order(browser, pages):
 
 def test_the_html_validates(pages):
     """The Nu checker finds no error, in the whole page and in the one of a killed kernel."""
-    if shutil.which("java") is None:
-        pytest.skip("the Debian package default-jre-headless is not installed")
-    jar = web_tool("vnu-jar/build/dist/vnu.jar")
-    done = subprocess.run(["java", "-jar", jar, "--errors-only", "--format", "json", "--exit-zero-always", *map(str, pages.values())],
+    jar = needs.web_tool("vnu-jar/build/dist/vnu.jar")
+    done = subprocess.run([needs.program("java"), "-jar", jar, "--errors-only", "--format", "json", "--exit-zero-always", *map(str, pages.values())],
                           capture_output=True, text=True, timeout=120, check=True)
     assert [(m["message"], m.get("extract")) for m in json.loads(done.stderr)["messages"] if m["type"] != "info"] == []
 
@@ -181,10 +181,9 @@ def test_the_page_looks_as_approved(browser, pages, tmp_path, name, window, page
 
 def test_the_print_looks_as_approved(printed, tmp_path):
     """The first page of the PDF is the picture that people looked at."""
-    if shutil.which("pdftoppm") is None:
-        pytest.skip("the Debian package poppler-utils is not installed")
     (tmp_path / "a.pdf").write_bytes(printed["weasyprint"])
-    subprocess.run(["pdftoppm", "-r", "80", "-l", "1", "-singlefile", "-png", tmp_path / "a.pdf", tmp_path / "page"], check=True, timeout=60)
+    pdftoppm = needs.program("pdftoppm")
+    subprocess.run([pdftoppm, "-r", "80", "-l", "1", "-singlefile", "-png", tmp_path / "a.pdf", tmp_path / "page"], check=True, timeout=60)
     compare(tmp_path / "page.png", "pdf-page-1")
 
 

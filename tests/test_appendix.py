@@ -8,7 +8,6 @@ import http.server
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import needs
 import pytest
 from publish_samples import (
     END,
@@ -409,9 +409,7 @@ def served(folder: Path):
 
 def test_a_browser_runs_nothing_and_asks_for_nothing(tmp_path, shared):
     """In Chromium, with every host mapped to a listener: one request (the page), no script, no dialog, no message on the console."""
-    browser = shutil.which("chromium")
-    if browser is None:
-        pytest.skip("the Debian package chromium is not installed")
+    browser = needs.program("chromium")
     canary = [payload.replace("alert('X')", "document.title='ran'") for payload in payloads_of(shared)]
     content, header = hostile(payloads_of(shared) + canary)
     exported(tmp_path, content, header={**header, "title": "canary"})

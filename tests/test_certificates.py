@@ -2,10 +2,10 @@
 
 import base64
 import json
-import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 
+import needs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,17 +54,17 @@ def test_a_certificate_says_when_it_ends_and_whose_it_is(moment, names):
     assert (found.not_after, found.names) == (after, tuple(names) or ("shop.example",))
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="the Debian package openssl is not installed")
 def test_what_openssl_makes_is_read(tmp_path):
     """A certificate of openssl reads as openssl itself prints it; the private key beside it is passed over."""
     key, file = tmp_path / "key.pem", tmp_path / "pay.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", file,
+    openssl = needs.program("openssl")
+    subprocess.run([openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", file,
                     "-days", "3", "-subj", "/O=Shop/CN=pay.example", "-addext", "subjectAltName=DNS:pay.example,DNS:*.pay.example,IP:10.0.0.1"],
                    check=True, capture_output=True)
     both = tmp_path / "both.pem"
     both.write_text(key.read_text() + file.read_text())
     (found,), warnings = certificates.read_certificates(both)
-    printed = subprocess.run(["openssl", "x509", "-in", file, "-noout", "-enddate"], check=True, capture_output=True, text=True).stdout
+    printed = subprocess.run([openssl, "x509", "-in", file, "-noout", "-enddate"], check=True, capture_output=True, text=True).stdout
     assert f"{found.not_after:%b %e %H:%M:%S %Y} GMT" == printed.strip().removeprefix("notAfter=")
     assert (found.names, warnings) == (("pay.example", "*.pay.example", "10.0.0.1"), [])
     assert "PRIVATE" not in repr(found) and found.source == f"{both}:{key.read_text().count(chr(10)) + 1}"

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import needs
 import pytest
 from form_samples import KINDS, header, investigation, model
 from publish_samples import code, markdown, notebook, save, stream
@@ -200,19 +201,6 @@ def test_secrets_leave_no_byte_of_any_form(tmp_path):
         assert "⟦" in everything.decode("utf-8", "replace")
 
 
-def test_what_one_printer_cannot_print_the_other_does(monkeypatch):
-    """Where WeasyPrint fails or is too slow and a Chromium is there, that prints."""
-    def fails(page):
-        raise InputError("export --to pdf", "WeasyPrint did not end", "")
-
-    monkeypatch.setattr(pdf, "weasyprint", fails)
-    monkeypatch.setattr(pdf.importlib.util, "find_spec", lambda name: object())
-    monkeypatch.setattr(pdf, "browser", lambda: "chromium")
-    monkeypatch.setattr(pdf, "chromium", lambda page: b"%PDF-1.7")
-    monkeypatch.setattr(pdf.paper, "render", lambda model: "<p>")
-    assert pdf.make({}).data == b"%PDF-1.7"
-
-
 def test_a_wide_table_is_parted_on_paper():
     """On paper a table of sixty columns is several, each with the names of its rows; one that fits, or whose cells span others, stays one."""
     def printed(columns: int, span: str = "") -> str:
@@ -227,9 +215,50 @@ def test_a_wide_table_is_parted_on_paper():
     assert printed(8).count("<table") == 1 and printed(60, ' colspan="2"').count("<table") == 1
 
 
+def test_what_one_printer_cannot_print_the_other_does(monkeypatch):
+    """A printer that fails costs nothing while the other works; where both fail one line says why each did, and nothing is started twice."""
+    started = []
+
+    def printer(name, result):
+        def print_it(page):
+            started.append(name)
+            if isinstance(result, str):
+                raise InputError("export --to pdf", result, "export --to html")
+            return result
+
+        monkeypatch.setattr(pdf, name, print_it)
+
+    printer("weasyprint", "WeasyPrint failed")
+    printer("chromium", b"%PDF")
+    assert pdf.make(model()).data == b"%PDF" and started == ["weasyprint", "chromium"]
+    started.clear()
+    printer("weasyprint", None)
+    printer("chromium", "Chromium did not end")
+    with pytest.raises(InputError, match="Chromium did not end"):
+        pdf.make(model())
+    assert started == ["weasyprint", "chromium"]
+    printer("weasyprint", "WeasyPrint failed")
+    with pytest.raises(InputError, match="WeasyPrint failed; Chromium did not end"):
+        pdf.make(model())
+
+
+def test_a_chromium_that_cannot_be_run_is_one_line(monkeypatch, tmp_path):
+    """A browser that is no program, and one that never ends, are told in one line, and the second leaves no process."""
+    broken, slow = tmp_path / "broken", tmp_path / "slow"
+    broken.write_bytes(b"\x7fELF no program")
+    slow.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nsleep 77\n", encoding="utf-8")
+    for path, why in ((broken, "cannot be run"), (slow, "did not end within 1 s")):
+        path.chmod(0o755)
+        monkeypatch.setattr(pdf, "browser", lambda path=path: str(path))
+        with pytest.raises(InputError, match=why):
+            pdf.chromium("<p>", seconds=1)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(int((tmp_path / "pid").read_text()), 0)
+
+
 def test_no_heading_stands_alone_at_the_foot_of_a_page():
     """However much stands before it, the heading of the provenance is on the page of what it heads."""
-    pytest.importorskip("weasyprint", reason="the package weasyprint is not installed")
+    needs.weasyprint()
     import pypdf
 
     for lines in (42, 43, 44):

@@ -5,14 +5,14 @@ import html
 import io
 import json
 import re
-import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 
 import hostile
+import needs
 import pypdf
 import pytest
-from browser import Browser, web_tool
+from browser import Browser
 from publish_samples import code, markdown, notebook, save, stream
 
 from incidentnb import sinks
@@ -33,7 +33,7 @@ def texts(shared):
 
 @pytest.fixture(scope="module")
 def published():
-    texts = json.loads(web_tool("big-list-of-naughty-strings/blns.json").read_text(encoding="utf-8"))
+    texts = json.loads(needs.web_tool("big-list-of-naughty-strings/blns.json").read_text(encoding="utf-8"))
     return [text for text in texts if text.strip() and len(text) < 1000 and re.search(r"[<>&\"'`$(\[{%=]|[^ -~]", text)]
 
 
@@ -159,10 +159,9 @@ def test_a_pdf_holds_no_action(tmp_path, texts, maker, monkeypatch):
     """Printed, each text is text: the PDF has no script, no action, no link out, no attached file, and the words can be read."""
     if maker == "chromium":
         monkeypatch.setattr(pdf, "weasyprint", lambda page: None)
-        if pdf.browser() is None:
-            pytest.skip("the Debian package chromium is not installed")
+        needs.program("chromium")
     else:
-        pytest.importorskip("weasyprint", reason="the package weasyprint is not installed")
+        needs.weasyprint()
         monkeypatch.setattr(pdf, "chromium", lambda page: None)
     run = save(tmp_path / "run.ipynb", hostile.body(texts, alone=maker == "chromium"))  # the other takes a minute for all
     made = appendix.export(run, tmp_path / "out.pdf", to="pdf", header=hostile.head(texts[:3]), audience="internal", extra=EYES)
@@ -177,9 +176,7 @@ def test_a_pdf_holds_no_action(tmp_path, texts, maker, monkeypatch):
 
 def pdf_text(path):
     """The words of a PDF, as a reader copies them."""
-    if shutil.which("pdftotext") is None:
-        pytest.skip("the Debian package poppler-utils is not installed")
-    return subprocess.run(["pdftotext", "-raw", path, "-"], capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run([needs.program("pdftotext"), "-raw", path, "-"], capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 def names_of(value):

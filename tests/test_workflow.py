@@ -240,6 +240,24 @@ def test_what_cannot_be_made_stops_nothing_else(place, monkeypatch, capsys):
     assert cli.main(["export", str(place), "--to", "pdf"]) == 2 and "needs WeasyPrint" in capsys.readouterr().err
 
 
+def test_an_export_of_a_run_that_did_not_complete_says_so(place, capsys):
+    """The terminal says what is missing and exits 3, the JSON has it, the page says it first, and what was computed is there."""
+    run = next((place / "runs").glob("*.ipynb"))
+    executed = json.loads(run.read_text(encoding="utf-8"))
+    last = [cell for cell in executed["cells"] if cell["cell_type"] == "code"][-1]
+    last["metadata"]["incidentnb"] = {"state": "killed", "why": "its kernel died"}
+    executed["metadata"]["incidentnb"] |= {"outcome": "killed", "why": "its kernel died"}
+    cut = place / "runs" / "cut.ipynb"
+    cut.write_text(json.dumps(executed), encoding="utf-8")
+    assert cli.main(["export", str(place), "--run", "cut.ipynb", "--to", "html"]) == 3
+    said = capsys.readouterr().out
+    assert "missing   The run behind this page did not complete: killed, its kernel died." in said and "killed: " in said
+    page = (place / "exports" / "cut.html").read_text(encoding="utf-8")
+    assert 0 < page.index("did not complete: killed") < page.index('class="summary"') and 'class="answer"' in page
+    assert cli.main(["export", str(place), "--run", "cut.ipynb", "--json"]) == 3 and json.loads(capsys.readouterr().out)["missing"]
+    cut.unlink()
+
+
 def test_verify_finds_what_was_changed(place, capsys):
     """Journal, evidence and exports are checked against the journal's own digests; each change is named, exit 3."""
     exporting.export(place)

@@ -24,7 +24,7 @@ _KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY")
 _MOST = 200_000  # values that pseudonyms are numbered for; later ones get theirs of a key, so that nothing grows with the file
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Print each text redacted, or with ``--explain`` and ``--json`` what is hidden in it; how many of which kind on stderr.
 
     Raises:
@@ -64,7 +64,6 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         counted = ", ".join(f"{n:,} {kind}" for kind, n in sorted(hidden.items()))
         sys.stderr.write(f"incidentnb: hidden: {counted or 'nothing'}\n")
-    return 0
 
 
 def _shown(blocks: Iterator[bytes], audience: str, given: Any) -> Iterator[tuple[str, Counter[str]]]:

@@ -220,9 +220,10 @@ def _export(args: argparse.Namespace) -> Answer:
 
     folder = _incident(args)
     kinds = [kind.strip() for kind in args.to.split(",") if kind.strip()]
-    paths = exporting.export(folder, kinds, run=args.run, audience=args.audience, cells=terminal.cells())
-    return Answer({"incident": str(folder), "exports": [str(path) for path in paths]},
-                  "\n".join([f"incident  {folder}", *map(str, paths)]))
+    missing: list[str] = []
+    paths = exporting.export(folder, kinds, run=args.run, audience=args.audience, cells=terminal.cells(), tell=missing.append)
+    lines = [f"incident  {folder}", *(f"missing   {sinks.terminal(line, 1000)}" for line in missing), *map(str, paths)]
+    return Answer({"incident": str(folder), "exports": [str(path) for path in paths], "missing": missing}, "\n".join(lines), 3 if missing else 0)
 
 
 def _postmortem(args: argparse.Namespace) -> Answer:

@@ -60,9 +60,9 @@ def answers(incident: Incident) -> list[Finding]:
 
 def finding_of(body: Mapping[str, Any]) -> Finding:
     """An answer as the journal keeps it (``Finding.as_json``) as the answer that it was; its table is not kept."""
-    numbers = {key: _moment(value) if key in ("onset", "end", "since") else value for key, value in (body.get("numbers") or {}).items()}
+    numbers = {key: moment(value) if key in ("onset", "end", "since") else value for key, value in (body.get("numbers") or {}).items()}
     if isinstance(numbers.get("silent"), list):
-        numbers["silent"] = [{**one, "last": _moment(one.get("last"))} if isinstance(one, Mapping) else one for one in numbers["silent"]]
+        numbers["silent"] = [{**one, "last": moment(one.get("last"))} if isinstance(one, Mapping) else one for one in numbers["silent"]]
     said = {key: str(body.get(key) or "") for key in ("name", "verdict", "sentence", "why", "query", "evidence")}
     return Finding(**said, numbers=numbers, notes=tuple(map(str, body.get("notes") or ())))
 
@@ -84,7 +84,7 @@ def told(header: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
     inputs = [one for one in header.get("inputs") or () if isinstance(one, Mapping)]
     known["head"] = {
         **{key: _text(header.get(key)) for key in _HEAD},
-        "inputs": [_input(one, _moment(header.get("as_of"))) for one in inputs],
+        "inputs": [_input(one, moment(header.get("as_of"))) for one in inputs],
         "journal": {"head": _text(journal.get("head")), "entries": _count(journal.get("entries"))},
         "versions": {str(name): str(version) for name, version in sorted(versions.items())} if isinstance(versions, Mapping) else {},
     }
@@ -95,21 +95,21 @@ def told(header: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
 def _of_header(header: Mapping[str, Any]) -> dict[str, Any]:
     """The milestones and metrics of a header that was written by hand; all else is not known."""
     stones = header.get("milestones") if isinstance(header.get("milestones"), Mapping) else header
-    found: dict[str, Any] = {"milestones": {key: _milestone(_moment(stones.get(key)), None, None) for key in MILESTONES}, "metrics": {}}
+    found: dict[str, Any] = {"milestones": {key: _milestone(moment(stones.get(key)), None, None) for key in MILESTONES}, "metrics": {}}
     metrics = header.get("metrics")
     for name, metric in metrics.items() if isinstance(metrics, Mapping) else ():
         given = metric if isinstance(metric, Mapping) else {"value": metric}
         value = given.get("value")
         value = timedelta(seconds=value) if isinstance(value, int | float) and abs(value) < 1e12 else value
-        found["metrics"][str(name)] = _metric(value if isinstance(value, timedelta) else None, _moment(given.get("from")),
-                                              _moment(given.get("to")), given.get("provenance"), given.get("problem"))
+        found["metrics"][str(name)] = _metric(value if isinstance(value, timedelta) else None, moment(given.get("from")),
+                                              moment(given.get("to")), given.get("provenance"), given.get("problem"))
     return found
 
 
 def _input(one: Mapping[str, Any], as_of: Any) -> dict[str, Any]:
     """A file that was read; when its last record is from is not told where that was later than what was known."""
     told = {key: _count(one.get(key)) if key in _COUNTS else _text(one.get(key)) for key in _INPUT}
-    last = _moment(told["last"])
+    last = moment(told["last"])
     hidden = {"last": None} if as_of is not None and last is not None and last > as_of else {}
     return {**told, **hidden, "sha256": _text(one.get("sha256") or one.get("digest"))}
 
@@ -145,7 +145,7 @@ def _hypothesis(one: Any) -> dict[str, Any]:
         "history": [ground.plain(asdict(verdict)) for verdict in one.history], "at": times.iso(one.at), "actor": one.actor, "seq": one.seq})
 
 
-def _moment(value: Any) -> Any:
+def moment(value: Any) -> Any:
     """A moment as a header or a finding has it: an aware instant, an interval, or ``None`` where it is none."""
     if isinstance(value, Interval):
         return replace(value)

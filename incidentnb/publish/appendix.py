@@ -1,7 +1,8 @@
-"""The appendix: an executed notebook as one page (HTML) or one document (Markdown) that anyone can open and nobody regrets sharing.
+"""The appendix: an executed notebook in a form (``forms``) that anyone can open and nobody regrets sharing.
 
-The order: mend and redact every text of the notebook, make the model (``page.py``), lay it out, redact what readers will see once
-more, put the file in place of the old one at once. The same notebook and header give the same bytes.
+The order: mend and redact every text of the notebook, make the model (``page.py``), lay it out, redact what readers of a page will see once
+more, look through every byte for what is known to be a secret, put the file in place of the old one at once. The same notebook and header
+give the same bytes.
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ class Export:
         digest: SHA-256 of its bytes.
         files: the pictures beside it.
         hidden: kind of secret → how often one was hidden.
+        missing: what the page says first of a run that did not complete; empty where all of it did.
     """
 
     path: Path
     digest: str
     files: tuple[Path, ...] = ()
     hidden: dict[str, int] = field(default_factory=dict)
+    missing: str = ""
 
 
 def export(run_notebook: Path | str, out: Path | str, *, to: str = "html", header: Mapping[str, Any] | None = None,
@@ -74,11 +77,17 @@ def export(run_notebook: Path | str, out: Path | str, *, to: str = "html", heade
         for name, data in made.files.items():
             atomic.write(beside / name, data)
         atomic.write(out, made.data)
+        if to in forms.BESIDE:
+            _remove_stale(beside, set(made.files))
     except OSError as problem:
         raise InputError(str(out), f"cannot be written: {problem.strerror or problem}", "name another place") from None
-    if to in forms.BESIDE:
-        _remove_stale(beside, set(made.files))
-    return Export(out, hashlib.sha256(made.data).hexdigest(), tuple(beside / name for name in made.files), dict(sorted(eyes.hidden.items())))
+    return Export(out, hashlib.sha256(made.data).hexdigest(), tuple(beside / name for name in made.files), dict(sorted(eyes.hidden.items())),
+                  _missing(model["banner"]))
+
+
+def _missing(banner: Mapping[str, Any] | None) -> str:
+    """The banner of a page in one line."""
+    return " ".join([banner["head"], *(f"{group['state']}: {group['names']}." for group in banner["groups"])]) if banner else ""
 
 
 def redacted_page(notebook: Mapping[str, Any], header: Mapping[str, Any] | None, eyes: redaction.Eyes) -> dict[str, Any]:

@@ -46,8 +46,8 @@ def page(notebook: Mapping[str, Any], header: Mapping[str, Any] | None = None) -
     header = dict(header) if header is not None else _mapping(facts.get("header"))
     zone = _zone(header.get("zone"))
     sections, setup, title = _sections(notebook.get("cells") or [])
-    summary = header.get("summary") or ()
-    sentences = [str(sentence) for sentence in ([summary] if isinstance(summary, str) else summary)]
+    given = header.get("summary") or ()
+    summary = [str(sentence) for sentence in ([given] if isinstance(given, str) else given)]
     about = [s for s in sections if not s["title"] and not s["cells"]]
     sections = [{**s, "title": s["title"] or "Beginning"} for s in sections if s not in about]
     sections = [s for s in sections if s["timeline"]] + [s for s in sections if not s["timeline"]]
@@ -57,7 +57,7 @@ def page(notebook: Mapping[str, Any], header: Mapping[str, Any] | None = None) -
         "title": str(header.get("title") or title or facts.get("notebook") or "Incident"),
         "kicker": " · ".join(str(part) for part in ("Incident appendix", header.get("incident")) if part),
         "severity": str(header.get("severity") or ""), "status": str(header.get("status") or ""),
-        "summary": " ".join(sentences), "sentences": sentences, "facts": _facts(header, zone), "metrics": _metrics(header, zone),
+        "summary": summary, "facts": _facts(header, zone), "metrics": _metrics(header, zone),
         "as_of": _when(header.get("as_of"), zone), "banner": _banner(facts, sections, setup), "notices": _notices(header, sections),
         "sections": sections, "setup": setup, "about": [part for section in about for part in section["parts"]],
         "provenance": _provenance(header, facts, zone), "account": account.told(header, facts),
@@ -235,31 +235,20 @@ def _metrics(header: Mapping[str, Any], zone: tzinfo) -> list[dict[str, Any]]:
 
 def _when(value: Any, zone: tzinfo) -> dict[str, Any] | None:
     """A moment for people: ``text`` in UTC, ``local`` in the incident's zone, ``note`` for an interval, ``iso`` for machines."""
-    if isinstance(value, Mapping) and {"at", "earliest", "latest"} <= value.keys():
-        parts = [_instant(value[key]) for key in ("at", "earliest", "latest")]
-        value = Interval(*parts) if None not in parts and parts[1] <= parts[0] <= parts[2] else parts[0]
-    at = _instant(value.at if isinstance(value, Interval) else value)
-    if at is None:
+    known = account.moment(value)
+    if known is None:
         return None if value in (None, "") else {"text": str(value), "short": str(value)}
-    local, uncertain = at.astimezone(zone), isinstance(value, Interval) and value.latest > value.earliest
-    elsewhere = local.utcoffset() != timedelta(0)
+    at, uncertain = (known.at, known.latest > known.earliest) if isinstance(known, Interval) else (known, False)
+    at, elsewhere = at.astimezone(UTC), times.elsewhere(zone, at)
+    local = at.astimezone(zone)
     day = f"{local:%Y-%m-%d} " if local.date() != at.date() else ""
     return {"iso": times.iso(at), "text": f"{at:%Y-%m-%d} {_clock(at)} UTC", "short": _clock(at),
-            "note": f"between {_clock(value.earliest)} and {_clock(value.latest)}" if uncertain else "",
+            "note": f"between {_clock(known.earliest)} and {_clock(known.latest)}" if uncertain else "",
             "local": f"{day}{local:%H:%M:%S}" if elsewhere else "", "zone": str(zone) if elsewhere else ""}
 
 
 def _clock(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S}"
-
-
-def _instant(value: Any) -> datetime | None:
-    if isinstance(value, datetime):
-        return None if value != value else (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
-    try:
-        return times.parse(value) if isinstance(value, str) and value[:4].isdigit() else None
-    except InputError:
-        return None
 
 
 def _zone(name: Any) -> tzinfo:

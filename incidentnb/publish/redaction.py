@@ -225,6 +225,7 @@ class Eyes:
     names: MutableMapping[str, str] = field(default_factory=Names)
     hidden: Counter[str] = field(default_factory=Counter)
     everywhere: Known = field(default_factory=lambda: Known({}))
+    _known_by: int = -1  # how many names ``everywhere`` is made of
 
     def learn(self, notebook: Mapping[str, Any]) -> None:
         """Learn which values are secret before anything is shown: from the fields of tables and values, and from the context of every text."""
@@ -233,7 +234,8 @@ class Eyes:
         self._update()
 
     def _update(self) -> None:
-        self.everywhere = values.known_of(self.names, self.audience, self.known)
+        if self._known_by != len(self.names):
+            self.everywhere, self._known_by = values.known_of(self.names, self.audience, self.known), len(self.names)
 
     def see(self, text: str, how: Callable[..., tuple[str, Counter[str]]] = redact) -> str:
         """A text as these eyes may see it."""

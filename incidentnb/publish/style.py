@@ -90,7 +90,7 @@ def time_axis(axes: Axes, start: datetime, end: datetime, zone: tzinfo | None = 
     locator = AutoDateLocator(tz=times.UTC, minticks=4, maxticks=9)
     axes.xaxis.set_major_locator(locator)
     pattern = "%H:%M:%S" if seconds < 240 else "%H:%M" if seconds < 86400 else "%d %b %H:%M" if seconds < 4 * 86400 else "%d %b"
-    local = zone if elsewhere(zone, start, end) and "%H" in pattern else None
+    local = zone if times.elsewhere(zone, start, end) and "%H" in pattern else None
 
     def tick(value: float, _: Any = None) -> str:
         at = num2date(value, tz=times.UTC)
@@ -106,14 +106,9 @@ def time_axis(axes: Axes, start: datetime, end: datetime, zone: tzinfo | None = 
     axes.set_xlabel(f"UTC, and {name} below it, {day}" if there == day else f"UTC, {day}; below it {name}, {there}", loc="left")
 
 
-def elsewhere(zone: tzinfo | None, start: datetime, end: datetime) -> bool:
-    """Whether clocks of ``zone`` show another time than UTC anywhere between the two."""
-    return zone is not None and any(at.astimezone(zone).utcoffset() for at in (start, end))
-
-
 def foot(zone: tzinfo | None, start: datetime, end: datetime) -> float:
     """The room below the axes that a time axis takes, in inches."""
-    return 0.71 if elsewhere(zone, start, end) else 0.55
+    return 0.71 if times.elsewhere(zone, start, end) else 0.55
 
 
 def _days(start: datetime, end: datetime) -> str:

@@ -5,6 +5,7 @@ Beside a document a picture is a file that somebody opens by itself, where a scr
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from incidentnb import sinks
+from incidentnb.publish import raster
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 DRAWN = {"svg", "g", "defs", "symbol", "use", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "title",
@@ -140,12 +142,8 @@ def _attributes(element: Any, name: str) -> Iterator[tuple[str, str]]:
 
 def _raster(value: str) -> str:
     """A PNG in the picture, without its text chunks."""
-    import base64
-
-    from incidentnb.publish import safe
-
     found = re.fullmatch(r"\s*data:image/png;base64,([A-Za-z0-9+/=\s]+)", value)
-    content = safe.picture_bytes("image/png", found[1]) if found else None
+    content = raster.pixels("image/png", found[1]) if found else None
     return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}" if content else ""
 
 

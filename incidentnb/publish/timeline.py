@@ -91,7 +91,7 @@ def _readable(frame: pd.DataFrame, zone: tzinfo | None) -> pd.DataFrame:
     import pandas as pd
 
     rows, days = [], {at.date() for at in frame["at"].dropna()}
-    elsewhere = zone is not None and any(at.astimezone(zone).utcoffset() for at in frame["at"].dropna())
+    elsewhere = times.elsewhere(zone, *frame["at"].dropna())
     for row in frame.to_dict("records"):
         at, latest, recorded = _py(row["at"]), _py(row["latest"]), _py(row["recorded_at"])
         pattern = "%H:%M:%S" if len(days) < 2 else "%Y-%m-%d %H:%M:%S"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ _NO_NEWS = ("run", "export", "finding", "section_failed")  # entries that a new 
 
 
 def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str | None = None, audience: str = "public",
-           cells: running.CellProgress | None = None) -> list[Path]:
+           cells: running.CellProgress | None = None, tell: Callable[[str], None] | None = None) -> list[Path]:
     """Write the appendix of an incident into its ``exports/``; what was there is replaced.
 
     Args:
@@ -28,6 +28,7 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
         run: the executed notebook; by default the last run of the investigation, executed anew where something was recorded since.
         audience: whose eyes it is for: ``internal`` hides secrets, ``customer`` and ``public`` personal data too.
         cells: progress of executing, as ``notebook.execute`` takes it.
+        tell: is told, in a line, what is missing of a run that did not complete.
 
     Returns:
         The files, ``appendix.html`` …; a given ``run`` keeps its own name, and for other eyes than the public's theirs is in it
@@ -36,7 +37,7 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
     Raises:
         InputError: no incident there, no such kind, no such run; the only kind that was asked for cannot be made.
         PartialError: a kind cannot be made, or not be put in its place; the others are there.
-        Refused: a value that is known to be a secret would still be in it; an older export stays.
+        Refused: a value that is known to be a secret would still be in one; it and those after it are not made, older exports stay.
     """
     from incidentnb.publish import appendix, forms, redaction
 
@@ -52,6 +53,7 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
     page = {key: value for key, value in head.items() if key != "account"}  # what a form does not show is not counted as hidden in it
     key, private = pseudonyms.make(folder), _private(folder, chosen, head)
     missing: list[InputError] = []
+    made = None
     for kind in dict.fromkeys(to):
         out = folder / "exports" / f"{stem}{forms.FORMS[kind][0]}"
         try:
@@ -64,6 +66,8 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
                 "audience": audience, "hidden": made.hidden}
         journal.append(folder, "export", body, occurred_at=times.now())
         written.append(out)
+    if tell is not None and made is not None and made.missing:
+        tell(made.missing)
     if missing and not written:
         raise missing[0]
     if missing:
@@ -75,13 +79,14 @@ def export(folder: Path | str, to: Sequence[str] = ("html",), *, run: Path | str
 def _private(folder: Path, run: Path, head: dict[str, Any]) -> dict[str, str]:
     """Value → kind of what the evidence says is secret or personal, as far as it could stand in this export."""
     from incidentnb.evidence import private
+    from incidentnb.publish import redaction
     from incidentnb.publish.hiding import names, values
 
     text = re.sub(r"\\[nrt\"]", " ", f"{run.read_text(encoding='utf-8', errors='replace')} {head}")
     words = {word.strip(".,:;!?*_`") for word in re.findall(r"[^\s\"'<>|,;(){}\[\]=&\\]{6,200}", text)}
     words |= {part for word in words if ":" in word or "/" in word for part in re.split(r"[:/]", word)}
     try:
-        return private.values(folder / "evidence", {word for word in words if values.stands_alone(word)}, names.kind_of, values.PERSONAL)
+        return private.values(folder / "evidence", {word for word in words if values.stands_alone(word)}, names.kind_of, redaction.PERSONAL)
     except InputError:  # no evidence, or none that can be read: what the page itself says must do
         return {}
 

@@ -56,7 +56,7 @@ def _head(model: Mapping[str, Any]) -> list[str]:
         parts.append(macro("warning", element("p", element("strong", text(model["banner"]["head"]))) + (element("ul", groups) if groups else "")
                            + element("p", text(model["banner"]["count"]))))
     parts += [macro("note", element("p", text(notice))) for notice in model["notices"]]
-    parts.append(element("p", text(model["summary"])) if model["summary"] else "")
+    parts.append(element("p", text(" ".join(model["summary"]))) if model["summary"] else "")
     if model["facts"]:
         rows = [(fact["name"], "; ".join(part for part in (fact["text"], fact.get("note"), local(fact)) if part)) for fact in model["facts"]]
         parts.append(storage.table(("What", "Value"), rows, first=True))

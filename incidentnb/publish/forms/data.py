@@ -28,7 +28,7 @@ def appendix(model: Mapping[str, Any]) -> dict[str, Any]:
     """The model as plain values, as the schema has them."""
     account = model["account"]
     head, run = account["head"], account["run"]
-    told = {"title": model["title"], **{key: model[key] or None for key in ("severity", "status", "summary")}}
+    told = {"title": model["title"], "summary": " ".join(model["summary"]) or None, **{key: model[key] or None for key in ("severity", "status")}}
     said = {key: told[key] if key in told else head[key] for key in HEAD}
     cells = [{"section": section["title"], "state": state, "why": why or None}
              for section in [*model["sections"], model["setup"]] for state, why in section["cells"]]

@@ -104,7 +104,7 @@ def _head(model: Mapping[str, Any]) -> list[str]:
         parts.append("\n".join([f"> {marked.around('**', sinks.markdown(banner['head'], starts=False))}", ">", *groups, *([">"] if groups else []),
                                 f"> {sinks.markdown(banner['count'])}"]))
     parts += [f"> {sinks.markdown(notice)}" for notice in model["notices"]]
-    parts += [sinks.markdown(model["summary"])] if model["summary"] else []
+    parts += [sinks.markdown(" ".join(model["summary"]))] if model["summary"] else []
     if model["facts"]:
         rows = [[fact["name"], "; ".join(part for part in (fact["text"], fact.get("note"), local(fact)) if part)] for fact in model["facts"]]
         parts.append(_table(("What", "Value"), rows))

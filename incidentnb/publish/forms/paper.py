@@ -106,7 +106,8 @@ def _widths(table: Node) -> None:
     if not rows:
         return
     columns = [[tree.text_of(row[n]) for row in rows] for n in range(len(rows[0]))]
-    words = [max((len(word) * bold for bold, text in _bold(texts, bool(cells.head)) for word in text.split()), default=1) for texts in columns]
+    bold = [1.2 if cells.head and n == 0 else 1.0 for n in range(len(rows))]  # how wide the letters of a row are
+    words = [max((len(word) * wide for wide, text in zip(bold, texts, strict=True) for word in text.split()), default=1) for texts in columns]
     wanted = [min(max(map(len, texts)), _WIDEST) for texts in columns]
     shares = [max(want, min(word, _WORD)) + 2.5 for want, word in zip(wanted, words, strict=True)]
     least = [min(word, _WORD) + 2.5 for word in words]
@@ -119,11 +120,6 @@ def _widths(table: Node) -> None:
     table.attributes["style"] = f"width: {min(100, 100 * total / _LINE):.1f}%"
     caption = [child for child in table.children if isinstance(child, Node) and child.tag == "caption"]
     table.children = [*caption, Node("colgroup", {}, columns_of), *(child for child in table.children if child not in caption)]
-
-
-def _bold(texts: list[str], headed: bool) -> list[tuple[float, str]]:
-    """The texts of a column, each with how wide its letters are: those of the heading are bold."""
-    return [(1.2 if headed and n == 0 else 1.0, text) for n, text in enumerate(texts)]
 
 
 def written(node: Node | str) -> str:

@@ -42,16 +42,19 @@ def make(model: Mapping[str, Any], folder: str = "", to: str = "pdf") -> Made:
     """
     rendered = paper.render(model).encode("utf-8", "replace")
     page = (model["over"](rendered, "page.html") if "over" in model else rendered).decode("utf-8")
-    try:
-        printed = weasyprint(page) or chromium(page)
-    except InputError:  # what one printer cannot print the other often can
-        if browser() is None or importlib.util.find_spec("weasyprint") is None:
-            raise
-        printed = chromium(page)
-    if printed is None:
-        raise InputError("export --to pdf", "needs WeasyPrint or a Chromium",
-                         "pip install 'incidentnb[pdf]', or the package chromium of the system (apt-get install chromium)")
-    return Made(printed, page=page.encode("utf-8"))
+    failed: list[InputError] = []
+    for printer in (weasyprint, chromium):  # what one cannot print the other often can
+        try:
+            printed = printer(page)
+        except InputError as problem:
+            failed.append(problem)
+            continue
+        if printed is not None:
+            return Made(printed, page=page.encode("utf-8"))
+    if failed:
+        raise InputError(failed[0].where, "; ".join(problem.what for problem in failed), failed[0].do)
+    raise InputError("export --to pdf", "needs WeasyPrint or a Chromium",
+                     "pip install 'incidentnb[pdf]', or the package chromium of the system (apt-get install chromium)")
 
 
 def weasyprint(page: str, seconds: float = TIME_S) -> bytes | None:
@@ -97,7 +100,7 @@ def chromium(page: str, seconds: float = TIME_S) -> bytes | None:
     """The page as a tagged PDF by the system's Chromium; ``None`` where there is none.
 
     Raises:
-        InputError: it fails, or does not end within ``seconds``.
+        InputError: it cannot be run, fails, or does not end within ``seconds``.
     """
     found = browser()
     if found is None:
@@ -106,8 +109,11 @@ def chromium(page: str, seconds: float = TIME_S) -> bytes | None:
         source, target = Path(scratch, "appendix.html"), Path(scratch, "appendix.pdf")
         source.write_text(page, encoding="utf-8", errors="replace")
         switches = [*_SWITCHES, *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])]
-        command = [found, *switches, f"--user-data-dir={scratch}/profile", f"--print-to-pdf={target}", source.as_uri()]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        command, silent = [found, *switches, f"--user-data-dir={scratch}/profile", f"--print-to-pdf={target}", source.as_uri()], subprocess.DEVNULL
+        try:
+            process = subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent, start_new_session=True)
+        except OSError as problem:
+            raise InputError("export --to pdf", f"{found} cannot be run: {problem.strerror or problem}", "export --to html, and print that") from None
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -41,15 +41,16 @@ def check(artefacts: Mapping[str, bytes], known: Known, rules: Sequence[Rule], k
     Raises:
         Refused: a value is still there: its kind and place, never the value.
     """
-    own = _own()
-    known = Known({value: kind for value, kind in known.kinds.items() if value not in own})
-    squeezed = Known({"".join(value.split()): kind for value, kind in known.kinds.items()})
+    if own := {value for _, _, value in known.found(_own())}:
+        known = Known({value: kind for value, kind in known.kinds.items() if value not in own})
+    squeezed: Known | None = None
     for name, data in artefacts.items():
         for place, text, seen in [(f"the name of {name[:80]}", name, False), *texts(name, data)]:
             for kind in _still_there(text, known):
                 raise Refused(place, f"a value that is hidden as {kind} would still be in it, so nothing is written",
                               "incidentnb redact --explain shows what gives such values away; leave it out of the notebook")
             if seen and place.startswith("text of"):
+                squeezed = squeezed or Known({"".join(value.split()): kind for value, kind in known.kinds.items()})
                 for kind in _still_there("".join(text.split()), squeezed):
                     raise Refused(place, f"a value that is hidden as {kind} would still be in it, so nothing is written",
                         "leave it out of the notebook")
@@ -60,11 +61,11 @@ def check(artefacts: Mapping[str, bytes], known: Known, rules: Sequence[Rule], k
 
 
 @cache
-def _own() -> str:
+def _own() -> bytes:
     """What every export holds by itself: templates, style sheets, the words of the forms. What is printed for all to see is no secret, and no
     line of a log that calls it one may stop an export."""
     sources = [*places.templates().glob("incidentnb/*"), *(Path(__file__).parents[1] / "forms").glob("*.py"), Path(__file__).parents[1] / "svg.py"]
-    return "\n".join(path.read_text(encoding="utf-8") for path in sources if path.is_file())
+    return b"\n".join(path.read_bytes() for path in sources if path.is_file())
 
 
 def _still_there(text: str, known: Known) -> Iterator[str]:

@@ -15,7 +15,9 @@ _ROW = re.compile(r"<tr\b[^>]*>(.*?)(?=<tr\b|</tr>|</table>|\Z)", re.DOTALL | re
 _CELL = re.compile(r"<t[dh]\b([^>]*)>(.*?)(?=<t[dh]\b|</t[dh]>|</tr>|\Z)", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
 _RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*")
-_NAME = re.compile(r"[A-Za-z_][\w.@/%()#-]{0,60}", re.ASCII)
+_WORD = re.compile(r"[^\s|]+")
+_NAME = r"[A-Za-z_][\w.@/%()#-]{0,60}+"
+_HEADER = re.compile(rf"^[ \t|]*+{_NAME}(?:[ \t|]++{_NAME})++[ \t|\r]*+$", re.ASCII | re.MULTILINE)
 _FIELDS, _VALUES = {"name", "key", "field", "variable", "setting", "parameter", "header", "column", "attribute", "option", "env"}, {"value", "val",
     "values", "content"}
 
@@ -79,19 +81,24 @@ def _piped(line: str) -> Iterator[tuple[int, str]]:
 
 def plain_cells(text: str, audience: str) -> Iterator[Cell]:
     """The cells of a table set in plain columns, as pandas and psql print them, that their header hides."""
-    at, heads = 0, None
-    for line in text.split("\n"):
-        words = list(re.finditer(r"[^\s|]+", line))
-        if heads is not None and len(words) < 2 and not line.strip("-+| "):
-            heads = heads if line.strip() else None
-        elif heads is not None:
-            yield from _columns(line, at, words, heads)
-        if len(words) > 1 and all(_NAME.fullmatch(word[0]) for word in words) and any(kind_under(word[0], audience) for word in words):
-            if heads is None:
-                heads = [(word.start(), word.end(), kind_under(word[0], audience)) for word in words]
-        elif heads is not None and not words:
-            heads = None
-        at += len(line) + 1
+    done, innocent = 0, set[str]()
+    for header in _HEADER.finditer(text):
+        if header.start() < done or header[0] in innocent:
+            continue
+        heads = [(word.start(), word.end(), kind_under(word[0], audience)) for word in _WORD.finditer(header[0])]
+        if not any(kind for _, _, kind in heads):
+            innocent.add(header[0])
+            continue
+        done = header.end() + 1
+        while done < len(text):
+            end = text.find("\n", done)
+            line = text[done:end if end >= 0 else len(text)]
+            words = list(_WORD.finditer(line))
+            if not words:
+                break
+            if line.strip("-+| "):
+                yield from _columns(line, done, words, heads)
+            done += len(line) + 1
 
 
 def _columns(line: str, at: int, words: list[re.Match[str]], heads: list[tuple[int, int, str]]) -> Iterator[Cell]:
